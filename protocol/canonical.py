@@ -6,13 +6,17 @@ Integers outside the range of an IEEE double (2^53) do not exist in RFC 8785; do
 
 import hashlib
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 import rfc8785
 
 from protocol.errors import MalformedInput
 
-MAX_DEPTH = 64
+MAX_DEPTH: Final = 64
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 
 
 def encode(value: Any) -> bytes:
@@ -80,21 +84,7 @@ def _no_constant(name: str) -> Any:
 def _check_depth(text: str) -> None:
     # The parser recurses once a level; a bound before parsing keeps hostile nesting from reaching it.
     depth = 0
-    in_string = False
-    escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise MalformedInput(f"document is nested deeper than {MAX_DEPTH} levels")
-        elif character in "]}":
-            depth -= 1
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedInput(f"document is nested deeper than {MAX_DEPTH} levels")
