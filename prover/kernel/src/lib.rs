@@ -1,0 +1,20 @@
+//! The cryptographic kernel: plain Rust over arkworks. `python.rs` is the only file that knows Python.
+//!
+//! Every function takes byte slices in the canonical encodings of `codec.rs` and returns bytes or a typed `Error`.
+//! Specification: `docs/spec/01-primitives.md`, `docs/spec/02-tables.md`, `docs/spec/06-sharing.md`.
+
+pub mod codec;
+pub mod error;
+pub mod generators;
+pub mod guard;
+pub mod labels;
+pub mod pedersen;
+pub mod prf;
+pub mod representation;
+pub mod sharing;
+pub mod transcript;
+
+#[cfg(feature = "python")]
+mod python;
+
+pub use error::{Error, Result};
