@@ -1,16 +1,40 @@
-"""What travels in the parts of the relay stream: one document a transfer."""
+"""What travels in the parts of the relay stream: one document a transfer. Specification: docs/spec/07-transport.md.
 
-from typing import Annotated, Literal
+kind             from  document              answered by
+request          hub   RoundRequest          reply
+reply            node  RoundReply
+explain-request  hub   ExplainRequest        explain-reply
+explain-reply    node  ExplainReply
+registration     node  SignedRegistration    acknowledgement
+acknowledgement  hub   Acknowledgement
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from protocol.dataset import SignedRegistration
 from protocol.document import Document
-from protocol.identifiers import Hex32
-from protocol.messages import Refusal, Round, SignedMessage
+from protocol.identifiers import ErrorCode, Hex32
+from protocol.messages import MAX_BODY_BYTES, Refusal, Round, SignedMessage
 from protocol.parameters import MAX_MEMBERS
 from protocol.query import Offer
 
-MAX_TRANSFER_BYTES = 64 << 20
+MAX_TRANSFER_BYTES: Final = 64 << 20
+PART_BYTES: Final = 1 << 20  # of every part but the last, which may be shorter
+CHALLENGE_BYTES: Final = 32
+
+
+class TransferKind(StrEnum):
+    """What a transfer carries."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+    EXPLAIN_REQUEST = "explain-request"
+    EXPLAIN_REPLY = "explain-reply"
+    REGISTRATION = "registration"
+    ACKNOWLEDGEMENT = "acknowledgement"
 
 
 class RoundRequest(Document):
@@ -32,3 +56,55 @@ class RoundReply(Document):
     query_id: Hex32
     message: SignedMessage | None
     refusal: Refusal | None
+
+
+class ExplainRequest(Document):
+    """What would this member decide? Nothing is run, logged or spent; the offer's query id is used for nothing else."""
+
+    type: Literal["explain-request"] = "explain-request"
+    request_id: Hex32
+    offer: Offer
+
+
+class ExplainReply(Document):
+    """What the member would decide now. Not signed: it only informs. The members are those of `Decision`."""
+
+    type: Literal["explain-reply"] = "explain-reply"
+    request_id: Hex32
+    accept: bool
+    refusal: ErrorCode | None
+    minimum_cohort: Annotated[int, Field(ge=0)]
+    minimum_hospitals: Annotated[int, Field(ge=0)]
+
+
+class Acknowledgement(Document):
+    """A registration is on the hub's disk, or why it is not."""
+
+    type: Literal["acknowledgement"] = "acknowledgement"
+    of: Hex32  # digest of the SignedRegistration
+    refusal: Refusal | None
+
+
+RelayDocument = RoundRequest | RoundReply | ExplainRequest | ExplainReply | SignedRegistration | Acknowledgement
+
+DOCUMENTS: Final[dict[TransferKind, type[RelayDocument]]] = {
+    TransferKind.REQUEST: RoundRequest,
+    TransferKind.REPLY: RoundReply,
+    TransferKind.EXPLAIN_REQUEST: ExplainRequest,
+    TransferKind.EXPLAIN_REPLY: ExplainReply,
+    TransferKind.REGISTRATION: SignedRegistration,
+    TransferKind.ACKNOWLEDGEMENT: Acknowledgement,
+}
+
+# A document that needs less than a whole transfer is not given one: the limit is what a hostile peer makes us hold.
+LIMITS: Final[dict[TransferKind, int]] = {
+    TransferKind.REQUEST: MAX_TRANSFER_BYTES,
+    TransferKind.REPLY: 2 * MAX_BODY_BYTES + (64 << 10),  # a body travels in hexadecimal
+    TransferKind.EXPLAIN_REQUEST: 256 << 10,
+    TransferKind.EXPLAIN_REPLY: 16 << 10,
+    TransferKind.REGISTRATION: 4 << 20,
+    TransferKind.ACKNOWLEDGEMENT: 16 << 10,
+}
+
+FROM_HUB: Final = frozenset({TransferKind.REQUEST, TransferKind.EXPLAIN_REQUEST, TransferKind.ACKNOWLEDGEMENT})
+FROM_NODE: Final = frozenset({TransferKind.REPLY, TransferKind.EXPLAIN_REPLY, TransferKind.REGISTRATION})

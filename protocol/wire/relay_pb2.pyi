@@ -120,7 +120,9 @@ Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
 
 @_typing.final
 class Part(_message.Message):
-    """A transfer is one canonical JSON document, cut into parts of at most 1 MiB."""
+    """A transfer is one canonical JSON document (protocol/relay.py), cut into parts: every part has exactly 1 MiB but the last,
+    which has at least one byte. Transfers are numbered 1, 2, ... in each direction and their parts are not interleaved.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -131,9 +133,10 @@ class Part(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     index: _builtins.int
+    """0 .. count-1"""
     count: _builtins.int
     kind: _builtins.str
-    """"request", "reply", "registration", "acknowledgement" """
+    """protocol.relay.TransferKind"""
     data: _builtins.bytes
     def __init__(
         self,
