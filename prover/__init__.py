@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prover.kernel_backend import check_points as check_points
     from prover.kernel_backend import check_scalars as check_scalars
     from prover.kernel_backend import check_share as check_share
+    from prover.kernel_backend import commit_onehot as commit_onehot
     from prover.kernel_backend import commit_outputs as commit_outputs
     from prover.kernel_backend import deal as deal
     from prover.kernel_backend import generator_digest as generator_digest
@@ -38,6 +39,7 @@ __all__ = [
     "check_points",
     "check_scalars",
     "check_share",
+    "commit_onehot",
     "commit_outputs",
     "deal",
     "generator_digest",

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocol.parameters import GROUP_ORDER, SCALAR_BYTES
 from prover import _kernel
 from prover.dealing import Deal
@@ -249,3 +252,34 @@ def prove_representation(indices: Sequence[int], witness: bytes, context: bytes,
 def verify_representation(point: bytes, indices: Sequence[int], context: bytes, proof: bytes) -> None:
     """Check a proof of representation of `point`. Raises RepresentationInvalid, which names the failed step."""
     _kernel.verify_representation(point, [_integer("an index", i) for i in indices], context, proof)
+
+
+@_typed
+def commit_onehot(
+    codes: NDArray[np.uint16], values: int, columns: int, blinding_key: bytes, context: bytes, threads: int = 1
+) -> bytes:
+    """Commit to the N codes of one digit of one chunk (docs/spec/02-tables.md, section 2).
+
+    Args:
+        codes: N <= 2^20 codes, each below `values` or `ABSENT_CODE` (NULL and padding rows).
+        values: K <= 256.
+        columns: C <= 8192, a divisor of N; R = N / C row blocks.
+        blinding_key: the 32-byte secret of the dataset, which yields the blinders rho[t,i].
+        context: names dataset, epoch, chunk and digit. Under one key no two commitments share a context.
+        threads: how many threads work on row blocks; the GIL is released.
+
+    Returns:
+        K R points: C[t,i] = sum_j [codes[i C + j] = t] G_j + rho[t,i] H at place t R + i.
+
+    Raises:
+        DigitCodeInvalid: a code is out of range.
+        KernelArgumentInvalid: the shape, the array's type or the number of threads.
+    """
+    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint16 or codes.ndim != 1:
+        raise TypeError("codes must be a one-dimensional array of uint16")
+    # A copy, in a fixed byte order: another thread that writes to the array cannot change it under the kernel.
+    words = codes.astype("<u2", copy=False).tobytes()
+    return _kernel.commit_onehot(
+        words, _integer("values", values), _integer("columns", columns), blinding_key, context,
+        _integer("threads", threads),
+    )  # fmt: skip

@@ -3,11 +3,13 @@
 //! Every function takes byte slices in the canonical encodings of `codec.rs` and returns bytes or a typed `Error`.
 //! Specification: `docs/spec/01-primitives.md`, `docs/spec/02-tables.md`, `docs/spec/06-sharing.md`.
 
+pub mod batch;
 pub mod codec;
 pub mod error;
 pub mod generators;
 pub mod guard;
 pub mod labels;
+pub mod onehot;
 pub mod pedersen;
 pub mod prf;
 pub mod representation;

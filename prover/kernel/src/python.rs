@@ -1,7 +1,7 @@
 //! The seam to Python: a table of names. Every export decodes its arguments, releases the GIL, runs under the guard and
 //! turns an `Error` into `KernelError(code, message)`. Stubs: `prover/_kernel.pyi`; typed errors: `prover/errors.py`.
 
-use crate::{Error, Result, codec, generators, guard, pedersen, representation, sharing, transcript};
+use crate::{Error, Result, codec, generators, guard, onehot, pedersen, representation, sharing, transcript};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -154,6 +154,21 @@ fn verify_representation(
     run(py, || representation::verify(point, &indices, context, proof))
 }
 
+#[pyfunction]
+fn commit_onehot<'py>(
+    py: Python<'py>,
+    codes: &[u8],
+    values: usize,
+    columns: usize,
+    blinding_key: &[u8],
+    context: &[u8],
+    threads: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    run_bytes(py, || {
+        onehot::commit(codes, values, columns, blinding_key, context, threads)
+    })
+}
+
 #[pyclass(name = "Transcript", module = "prover._kernel")]
 struct PyTranscript(transcript::Transcript);
 
@@ -181,7 +196,7 @@ mod _kernel {
     #[pymodule_export]
     use super::{
         KernelError, PyTranscript, add_commitments, add_points, add_vectors, check_points, check_scalars, check_share,
-        check_vector, commit_vector, deal, generator_digest, generators_encoded, interpolate, msm,
+        check_vector, commit_onehot, commit_vector, deal, generator_digest, generators_encoded, interpolate, msm,
         prove_representation, reduce_wide, subtract, verify_representation,
     };
 }
