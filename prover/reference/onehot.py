@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from protocol.parameters import ABSENT_CODE, MAX_CHUNK_ROWS, MAX_DIGIT_VALUES
 from prover.errors import DigitCodeInvalid, KernelArgumentInvalid
 from prover.reference import labels
-from prover.reference.codec import encode_point, require_bytes, require_int
+from prover.reference.codec import encode_point, require_bytes, require_int, split
 from prover.reference.field import wide_scalar
 from prover.reference.generators import FAMILIES, generator
 from prover.reference.group import multi, plus, total
@@ -31,8 +31,7 @@ def commit_onehot(
     require_int("columns", columns, 1, FAMILIES["G"])
     require_int("threads", threads, 1, 1024)
     require_bytes("context", context)
-    if len(require_bytes("blinding_key", blinding_key)) != 32:
-        raise KernelArgumentInvalid("the blinding key has 32 bytes")
+    split("the blinding key", blinding_key, 32, 1)
     if not 1 <= len(codes) <= MAX_CHUNK_ROWS or len(codes) % columns:
         raise KernelArgumentInvalid("the codes must fill between 1 and 2^20 places in whole row blocks")
     for position, code in enumerate(codes.tolist()):
