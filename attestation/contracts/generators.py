@@ -27,13 +27,24 @@ pragma solidity 0.8.37;
 library OutputGenerators {{
     uint256 internal constant COUNT = {count};
 
-    /// @dev At least U_0..U_(count-1), as x and y in turn; count <= COUNT. The table is filled in whole blocks.
-    function first(uint256 count) internal pure returns (uint256[] memory table) {{
-        table = new uint256[](((count + {round_up}) / {points}) * {words});
+    /// @dev Writes U_0..U_(count-1) to new memory; count <= COUNT. The result is for `generator` only.
+    function load(uint256 count) internal pure returns (uint256 table) {{
         assembly ("memory-safe") {{
+            table := mload(0x40)
+            // In whole blocks, so that what is written below is reserved.
+            mstore(0x40, add(table, mul(div(add(count, {round_up}), {points}), {block_bytes:#x})))
 """
 
 _TAIL: Final = """\
+        }
+    }
+
+    /// @dev U_index; index is below the count that `load` was called with.
+    function generator(uint256 table, uint256 index) internal pure returns (uint256 x, uint256 y) {
+        assembly ("memory-safe") {
+            let point := add(table, shl(6, index))
+            x := mload(point)
+            y := mload(add(point, 0x20))
         }
     }
 }
@@ -50,13 +61,13 @@ def render(points: bytes) -> str:
             count=COUNT,
             round_up=_POINTS_PER_BLOCK - 1,
             points=_POINTS_PER_BLOCK,
-            words=words_per_block,
+            block_bytes=32 * words_per_block,
         )
     ]
     for start in range(0, len(words), words_per_block):
         lines.append(f"            if gt(count, {start // 2}) {{\n")
         for position, word in enumerate(words[start : start + words_per_block], start=start):
-            lines.append(f"                mstore(add(table, {32 * (position + 1):#06x}), 0x{word.hex()})\n")
+            lines.append(f"                mstore(add(table, {32 * position:#06x}), 0x{word.hex()})\n")
         lines.append("            }\n")
     lines.append(_TAIL)
     return "".join(lines)

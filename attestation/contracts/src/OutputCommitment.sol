@@ -41,21 +41,27 @@ library OutputCommitment {
         }
         (uint256 committedX, uint256 committedY) = (registers.sumX, registers.sumY);
 
-        uint256[] memory generators = OutputGenerators.first(count + 1);
+        uint256 table = OutputGenerators.load(count + 1);
         (registers.sumX, registers.sumY) = (0, 0);
-        for (uint256 k = 0; k <= count; ++k) {
-            // Term k is cells[k] U_(k+1); the last one is blinding U_0.
-            uint256 scalar = k < count ? cells[k] : blinding;
-            if (scalar >= GROUP_ORDER) revert ScalarOutOfRange(k);
-            // Tables have many empty cells and cells of one patient; 0 and 1 cost no ecMul.
-            if (scalar == 0) continue;
-            uint256 word = k < count ? 2 * k + 2 : 0;
-            registers.x = generators[word];
-            registers.y = generators[word + 1];
-            registers.scalar = scalar;
-            if ((scalar != 1 && !_multiply(registers)) || !_add(registers)) revert PrecompileFailed();
+        for (uint256 k = 0; k < count; ++k) {
+            _addTerm(registers, cells[k], table, k + 1, k);
         }
+        _addTerm(registers, blinding, table, 0, count);
         if (registers.sumX != committedX || registers.sumY != committedY) revert OpeningMismatch();
+    }
+
+    /// @dev sum += scalar U_index; `table` is what `OutputGenerators.load` returned.
+    function _addTerm(Registers memory registers, uint256 scalar, uint256 table, uint256 index, uint256 position)
+        private
+        view
+    {
+        if (scalar >= GROUP_ORDER) revert ScalarOutOfRange(position);
+        // Tables have many empty cells and cells of one patient; 0 and 1 cost no ecMul.
+        if (scalar == 0) return;
+        (registers.x, registers.y) = OutputGenerators.generator(table, index);
+        registers.scalar = scalar;
+        if (scalar != 1 && !_multiply(registers)) revert PrecompileFailed();
+        if (!_add(registers)) revert PrecompileFailed();
     }
 
     /// @dev sum += (x, y); false if one of them is not a canonical point of the curve.
