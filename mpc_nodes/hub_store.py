@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from mpc_nodes.database import reading
 from mpc_nodes.transport_errors import RegistrationConflict, RoundConflict
 from protocol.dataset import SignedRegistration
-from protocol.messages import Refusal, Round, SignedMessage
+from protocol.messages import Round, SignedMessage
 from protocol.relay import LIMITS, RoundReply, RoundRequest, TransferKind
 
 hub_metadata: Final = sa.MetaData()
@@ -242,11 +242,6 @@ class HubStore:
             Incident(row.member, row.query_id, Round(row.round), row.code, tuple(row.evidence), row.recorded_at)
             for row in rows
         ]
-
-
-def message_or_refusal(reply: RoundReply) -> SignedMessage | Refusal | None:
-    """What the reply says."""
-    return reply.message if reply.message is not None else reply.refusal
 
 
 def _round_row(query_id: str, round_: str) -> sa.Select[Any]:
