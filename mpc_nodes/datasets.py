@@ -1,0 +1,212 @@
+"""The hospital's registered tables: encode, commit, keep the snapshot, sign, and answer only from what is on chain.
+
+    draft --rename--> snapshot --database--> registered --root on chain--> active
+
+A crash before the database row leaves a folder that the next start deletes; after it, a registration that is posted
+again. Blinders come from a secret that is fresh for every registration, not only for every dataset: if the database is
+restored from a backup and an epoch is registered again with other rows, the commitments still share nothing.
+Specification: docs/spec/06-rounds.md, "Datasets".
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+import prover
+from attestation.checks_query import read_schema
+from circuits.encode import DEFAULT_CHUNK_ROWS, EncodedChunk, RowSource, encode_chunks
+from circuits.schema import Schema
+from mpc_nodes.errors import DatasetEpoch, DatasetInactive, DatasetUnknown
+from mpc_nodes.node_tables import registrations
+from mpc_nodes.session import Identity
+from mpc_nodes.snapshots import Snapshot, SnapshotWriter, check_snapshot, read_chunks, remove_others
+from mpc_nodes.store import NodeStore
+from protocol.dataset import Registration, SignedRegistration
+from protocol.signatures import sign_registration
+from prover.commit import DatasetCommitment, commit_dataset, shape
+
+SALT_BYTES: Final = 32
+SECRET_BYTES: Final = 32
+_MAX_REGISTRATION: Final = 64 << 20  # of a document that this node wrote itself
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One epoch of a dataset."""
+
+    signed: SignedRegistration
+    schema: Schema
+    snapshot: Snapshot
+    posted: bool
+
+    @property
+    def registration(self) -> Registration:
+        """What was signed."""
+        return self.signed.registration
+
+
+class Datasets:
+    """The tables below one data directory, listed in the node's database."""
+
+    def __init__(
+        self,
+        store: NodeStore,
+        directory: Path,
+        identity: Identity,
+        *,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._root = directory / "snapshots"
+        self._identity = identity
+        self._clock = clock
+        self._entropy = entropy
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = {registered.snapshot.folder for registered in self.all()}
+        remove_others(self._root, known.__contains__)
+
+    def register(
+        self,
+        source: RowSource,
+        schema: Schema,
+        *,
+        epoch: int | None = None,
+        chunk_rows: int = DEFAULT_CHUNK_ROWS,
+        threads: int = 1,
+        progress: Callable[[int, str], None] | None = None,
+    ) -> SignedRegistration:
+        """Commit to a table as the next epoch of the dataset that the schema names. It becomes active when it is posted.
+
+        Args:
+            epoch: greater than every earlier one; by default the next.
+            progress: called after each digit of each chunk with the chunk's index and the digit's name.
+
+        Raises:
+            DatasetEpoch: the epoch is not greater than the last.
+            ValueRefused and others of `circuits` and the source: the table; nothing is registered then.
+        """
+        earlier = [each.registration for each in self.all() if each.registration.dataset == schema.name]
+        last = max((registration.epoch for registration in earlier), default=0)
+        epoch = last + 1 if epoch is None else epoch
+        if epoch <= last:
+            raise DatasetEpoch(f"epoch {epoch} of {schema.name} does not follow epoch {last}")
+        secret = self._entropy(SECRET_BYTES)
+        folder = self._root / f"{schema.name}-{epoch}-{self._entropy(8).hex()}"
+        with SnapshotWriter(folder, secret) as writer:
+            commitment = commit_dataset(
+                writer.keep(encode_chunks(source, schema, chunk_rows=chunk_rows)),
+                dataset_id=f"{self._identity.index}/{schema.name}",
+                epoch=epoch,
+                secret=secret,
+                store=writer.keep_commitments,
+                threads=threads,
+                progress=progress,
+            )
+            salt = earlier[0].salt if earlier else self._entropy(SALT_BYTES).hex()
+            signed = sign_registration(
+                self._identity.keys.signing, self._registration(schema, commitment, epoch=epoch, salt=salt)
+            )
+            snapshot = writer.finish()
+        self._insert(signed, snapshot)
+        return signed
+
+    def mark_posted(self, root: str) -> None:
+        """The root is on chain: queries may use it. Raises DatasetUnknown."""
+        with self._store.writing() as connection:
+            statement = registrations.update().where(registrations.c.root == root).values(posted=True)
+            if connection.execute(statement).rowcount != 1:
+                raise DatasetUnknown(f"no registration has the root {root}")
+
+    def all(self) -> list[Registered]:
+        """Every registration, by dataset and epoch."""
+        select = sa.select(registrations).order_by(registrations.c.dataset, registrations.c.epoch)
+        with self._store.reading() as connection:
+            return [self._registered(row) for row in connection.execute(select)]
+
+    def active(self, dataset: str, at: int) -> Registered:
+        """The newest epoch of a dataset that is on chain and valid at `at`, Unix seconds.
+
+        Raises:
+            DatasetUnknown: no such dataset.
+            DatasetInactive: it has epochs, but none that may be used yet.
+        """
+        epochs = [each for each in self.all() if each.registration.dataset == dataset]
+        if not epochs:
+            raise DatasetUnknown(f"this hospital has no dataset {dataset}")
+        for registered in reversed(epochs):
+            if registered.posted and registered.registration.valid_from <= at:
+                return registered
+        raise DatasetInactive(f"no epoch of {dataset} is on chain and valid yet")
+
+    def schema(self, dataset: str, schema_hash: str) -> Schema:
+        """The schema of this hash under which a dataset was registered, active or not; else of its newest epoch.
+
+        Raises:
+            DatasetUnknown: no such dataset.
+        """
+        schemas = [each.schema for each in self.all() if each.registration.dataset == dataset]
+        if not schemas:
+            raise DatasetUnknown(f"this hospital has no dataset {dataset}")
+        return next((schema for schema in reversed(schemas) if schema.hash == schema_hash), schemas[-1])
+
+    def by_root(self, root: str) -> Registered:
+        """The registration with this root. Raises DatasetUnknown."""
+        for registered in self.all():
+            if registered.registration.root == root:
+                return registered
+        raise DatasetUnknown(f"no registration has the root {root}")
+
+    def chunks(self, root: str) -> Iterator[EncodedChunk]:
+        """The committed rows behind a root. Raises DatasetUnknown, SnapshotDamaged."""
+        registered = self.by_root(root)
+        return read_chunks(registered.snapshot, registered.schema)
+
+    def check(self) -> None:
+        """Check every snapshot on disk. Raises SnapshotDamaged."""
+        for registered in self.all():
+            check_snapshot(registered.snapshot)
+
+    def _registration(self, schema: Schema, commitment: DatasetCommitment, *, epoch: int, salt: str) -> Registration:
+        return Registration(
+            consortium=self._identity.consortium.digest,
+            hospital=self._identity.index,
+            dataset=schema.name,
+            epoch=epoch,
+            table_schema=schema.canonical(),
+            schema_hash=schema.hash,
+            generators=prover.generator_digest(),
+            chunk_rows=commitment.rows,
+            chunks=commitment.chunks,
+            columns=shape(commitment.rows)[1],
+            commitments=commitment.root,
+            salt=salt,
+            valid_from=self._clock(),
+        )
+
+    def _insert(self, signed: SignedRegistration, snapshot: Snapshot) -> None:
+        registration = signed.registration
+        with self._store.writing() as connection:
+            connection.execute(
+                registrations.insert().values(
+                    dataset=registration.dataset,
+                    epoch=registration.epoch,
+                    root=registration.root,
+                    registration=signed.encoded,
+                    snapshot=snapshot.folder.name,
+                    snapshot_digest=snapshot.digest,
+                    posted=False,
+                )
+            )
+
+    def _registered(self, row: sa.Row[tuple[object, ...]]) -> Registered:
+        signed = SignedRegistration.from_bytes(row.registration, limit=_MAX_REGISTRATION)
+        return Registered(
+            signed=signed,
+            schema=read_schema(signed.registration.table_schema),
+            snapshot=Snapshot(self._root / row.snapshot, row.snapshot_digest),
+            posted=row.posted,
+        )
