@@ -76,14 +76,14 @@ def test_the_verifier_reaches_nothing_that_opens_a_socket() -> None:
             assert top in standard or top in OFFLINE_LIBRARIES, f"{where}: {top} is not known to stay offline"
 
 
-def test_only_the_data_source_touches_rows() -> None:
+def test_only_the_data_sources_touch_rows() -> None:
     allowed = {
         "proofward/doctor.py",  # asks for versions
         "proofward/demo_data.py",  # makes the hospitals' tables and the pooled answer that no real deployment has
     }
     for path in shipped_files(".py"):
         name = str(path.relative_to(ROOT))
-        if name in allowed or name.startswith("mpc_nodes/data_source"):
+        if name in allowed or name.startswith("mpc_nodes/data_"):
             continue
         for line, imported in imports(path):
             assert imported.split(".")[0] not in TOUCHES_ROWS, f"{place(path, line)} imports {imported}"

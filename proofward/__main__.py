@@ -1,0 +1,5 @@
+"""`python -m proofward`."""
+
+from proofward.cli import main
+
+main()

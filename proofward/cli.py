@@ -1,0 +1,54 @@
+"""The command line: only the wiring. Each noun is one file of `proofward/commands`.
+
+Exit codes: 0 done or verified, 1 refused or failed, 2 wrong usage or not possible to tell.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from proofward.commands import report
+from protocol.errors import ProofwardError
+
+app = typer.Typer(
+    name="proofward",
+    help="Verified statistics over data that never leaves the hospital.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from protocol.parameters import PROTOCOL_VERSION
+
+        typer.echo(f"proofward {version('proofward')}, protocol {PROTOCOL_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Verified statistics over data that never leaves the hospital."""
+
+
+def main() -> None:
+    """Run the command line. An unexpected error is one line here; its details appear when PROOFWARD_TRACEBACK is set."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(report.Exit.INTERRUPTED)
+    except Exception as error:  # the outermost edge: every error gets an exit code and no patient value a traceback
+        if os.environ.get("PROOFWARD_TRACEBACK"):
+            raise
+        unexpected = ProofwardError(f"unexpected {type(error).__name__}", hint="run proofward doctor")
+        report.print_error(unexpected, json="--json" in sys.argv)
+        sys.exit(report.Exit.REFUSED)
