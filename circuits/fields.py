@@ -8,7 +8,6 @@ nearest to one number of the domain, so that what is committed is what was writt
 import datetime
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from circuits.columns import BooleanColumn, CategoryColumn, Column, DateColumn, DecimalColumn, IntegerColumn, scaled_integer
+from circuits.columns import BooleanColumn, CategoryColumn, Column, DateColumn, DecimalColumn, IntegerColumn
 
 NULL: Final = -1  # the code of a NULL field
 REFUSED: Final = -2  # the code of a field outside its domain
@@ -25,7 +24,7 @@ _CACHE_SIZE: Final = 1 << 16
 
 CodeArray = npt.NDArray[np.int64]
 
-_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
+_NUMBER: Final = re.compile(r"(-?)([0-9]{1,40})(?:\.([0-9]{1,40}))?", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _BOOLEANS: Final = {"true": 1, "t": 1, "1": 1, "false": 0, "f": 0, "0": 0}
 _EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
@@ -37,6 +36,7 @@ class FieldReader:
     def __init__(self, column: Column) -> None:
         self._column = column
         self._seen: dict[str, int] = {}
+        self._low, self._high = (0, 0) if isinstance(column, CategoryColumn | BooleanColumn) else (column.low, column.high)
         self._codes = {code: index for index, code in enumerate(column.codes)} if isinstance(column, CategoryColumn) else {}
 
     def read(self, fields: pa.Array) -> CodeArray | None:
@@ -81,12 +81,15 @@ class FieldReader:
 
     def _texts(self, fields: pa.Array) -> CodeArray:
         encoded = fields.dictionary_encode()
-        lengths = pc.utf8_length(encoded.dictionary).to_numpy(zero_copy_only=False)
+        texts = encoded.dictionary
+        # A field of a gigabyte is refused by its length and never becomes a Python string.
+        short = pc.less_equal(pc.utf8_length(texts), MAX_FIELD_LENGTH)
+        if not pc.all(short).as_py() and len(texts):
+            texts = pc.if_else(short, texts, None)
         # One more entry at the end, which the index -1 of a NULL finds.
-        table = np.full(len(lengths) + 1, NULL, dtype=np.int64)
-        for index, length in enumerate(lengths.tolist()):
-            # A field of a gigabyte is refused by its length and never becomes a Python string.
-            table[index] = self._text(encoded.dictionary[index].as_py()) if length <= MAX_FIELD_LENGTH else REFUSED
+        table = np.full(len(texts) + 1, NULL, dtype=np.int64)
+        for index, text in enumerate(texts.to_pylist()):
+            table[index] = REFUSED if text is None else self._text(text)
         codes: CodeArray = table[encoded.indices.fill_null(-1).to_numpy()]
         return codes
 
@@ -104,16 +107,29 @@ class FieldReader:
             return self._codes.get(text, REFUSED)
         if isinstance(column, BooleanColumn):
             return _BOOLEANS.get(text.lower(), REFUSED)
-        integer: int | None = None
-        if isinstance(column, DateColumn):
-            if _DATE.fullmatch(text):
-                try:
-                    integer = datetime.date.fromisoformat(text).toordinal()
-                except ValueError:
-                    return REFUSED
-        elif _NUMBER.fullmatch(text):
-            integer = scaled_integer(Decimal(text), column.scale)
-        return integer - column.low if integer is not None and column.low <= integer <= column.high else REFUSED
+        integer = _day(text) if isinstance(column, DateColumn) else _number(text, column.scale)
+        return integer - self._low if integer is not None and self._low <= integer <= self._high else REFUSED
+
+
+def _day(text: str) -> int | None:
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return datetime.date.fromisoformat(text).toordinal()
+    except ValueError:  # 30 February
+        return None
+
+
+def _number(text: str, scale: int) -> int | None:
+    """The number times 10^scale; None if the text is no plain number or has non-zero digits beyond the scale."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    sign, whole, fraction = match.groups()
+    fraction = (fraction or "").rstrip("0")
+    if len(fraction) > scale:
+        return None
+    return int(sign + whole + fraction.ljust(scale, "0"))
 
 
 def _within(integers: CodeArray, low: int, high: int) -> CodeArray:
