@@ -20,6 +20,7 @@ from prover.errors import KernelArgumentInvalid, ShareIndexInvalid, from_kernel
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _WIDE_BYTES = 64
 _U32_MAX = (1 << 32) - 1
@@ -35,7 +36,7 @@ def _typed(function: Callable[P, R]) -> Callable[P, R]:
         except _kernel.KernelError as error:
             code, message = error.args
             raise from_kernel(code, message) from None
-        except (TypeError, OverflowError) as error:
+        except (TypeError, OverflowError, UnicodeError) as error:
             # The message names the argument and its type, never its value.
             raise KernelArgumentInvalid(f"{function.__name__}: {error}") from None
 
@@ -47,6 +48,17 @@ def _integer(what: str, value: int) -> int:
     if type(value) is not int:
         raise TypeError(f"{what} must be an int, not {type(value).__name__}")
     return value
+
+
+def _sequence(what: str, values: Sequence[T]) -> Sequence[T]:
+    # Bytes are a sequence of integers too; as values or indices they are a mistake.
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{what} must be a sequence, not {type(values).__name__}")
+    return values
+
+
+def _indices(indices: Sequence[int]) -> list[int]:
+    return [_integer("an index", index) for index in _sequence("indices", indices)]
 
 
 def _share_index(index: int) -> int:
@@ -92,6 +104,8 @@ def scalar_from_int(value: int) -> bytes:
 @_typed
 def int_from_scalar(s: bytes, *, signed: bool) -> int:
     """The integer of a scalar: in 0 .. r - 1, or, if signed, in -(r - 1)/2 .. (r - 1)/2."""
+    if type(signed) is not bool:
+        raise TypeError(f"signed must be a bool, not {type(signed).__name__}")
     _kernel.check_scalars(s, 1)
     value = int.from_bytes(s, "big")
     return value - GROUP_ORDER if signed and value > GROUP_ORDER // 2 else value
@@ -117,7 +131,7 @@ class Transcript:
 
 def _output_vector(values: Sequence[int], blinding: bytes) -> bytes:
     # y and y + r have one commitment; a single accepted representative keeps openings unique.
-    if any(abs(_integer("a value", value)) > GROUP_ORDER // 2 for value in values):
+    if any(abs(_integer("a value", value)) > GROUP_ORDER // 2 for value in _sequence("values", values)):
         raise KernelArgumentInvalid("an output value is not between -(r - 1)/2 and (r - 1)/2")
     _kernel.check_scalars(blinding, 1)
     return blinding + b"".join((value % GROUP_ORDER).to_bytes(SCALAR_BYTES, "big") for value in values)
@@ -206,13 +220,13 @@ def check_share(index: int, share: bytes, commitments: bytes, threshold: int, me
 @_typed
 def add_vectors(vectors: Sequence[bytes]) -> bytes:
     """The sum of at least one scalar vector, all of one length: the way shares are added."""
-    return _kernel.add_vectors(list(vectors))
+    return _kernel.add_vectors(list(_sequence("vectors", vectors)))
 
 
 @_typed
 def add_commitments(vectors: Sequence[bytes]) -> bytes:
     """The sum, place by place, of at least one vector A_0 .. A_t, all of one length."""
-    return _kernel.add_commitments(list(vectors))
+    return _kernel.add_commitments(list(_sequence("vectors", vectors)))
 
 
 @_typed
@@ -245,13 +259,13 @@ def prove_representation(indices: Sequence[int], witness: bytes, context: bytes,
     Returns:
         T (64 bytes) and one response z_i (32 bytes) for each index.
     """
-    return _kernel.prove_representation([_integer("an index", i) for i in indices], witness, context, nonce_seed)
+    return _kernel.prove_representation(_indices(indices), witness, context, nonce_seed)
 
 
 @_typed
 def verify_representation(point: bytes, indices: Sequence[int], context: bytes, proof: bytes) -> None:
     """Check a proof of representation of `point`. Raises RepresentationInvalid, which names the failed step."""
-    _kernel.verify_representation(point, [_integer("an index", i) for i in indices], context, proof)
+    _kernel.verify_representation(point, _indices(indices), context, proof)
 
 
 @_typed

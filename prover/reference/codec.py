@@ -3,6 +3,9 @@
 A point in memory is py_ecc's projective triple; only this file and `group.py` look inside one.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from py_ecc.fields import optimized_bn128_FQ as FQ
 from py_ecc.optimized_bn128.optimized_curve import Z1, normalize
 
@@ -10,6 +13,7 @@ from protocol.parameters import FIELD_MODULUS, GROUP_ORDER, POINT_BYTES, SCALAR_
 from prover.errors import EncodingLengthInvalid, KernelArgumentInvalid, PointInvalid, ScalarInvalid
 from prover.reference.field import CURVE_B
 
+T = TypeVar("T")
 Point = tuple[FQ, FQ, FQ]
 IDENTITY: Point = Z1
 
@@ -28,6 +32,13 @@ def require_int(what: str, value: int, low: int, high: int) -> int:
     if not low <= value <= high:
         raise KernelArgumentInvalid(f"{what} is not between {low} and {high}")
     return value
+
+
+def require_sequence(what: str, values: Sequence[T]) -> Sequence[T]:
+    """`values` itself, if it is a sequence and not text or bytes. Raises KernelArgumentInvalid."""
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes | bytearray | memoryview):
+        raise KernelArgumentInvalid(f"{what}: a sequence is needed, not {type(values).__name__}")
+    return values
 
 
 def split(what: str, data: bytes, size: int, count: int | None = None) -> list[bytes]:

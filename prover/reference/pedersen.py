@@ -13,6 +13,7 @@ from prover.reference.codec import (
     encode_scalars,
     require_bytes,
     require_int,
+    require_sequence,
 )
 from prover.reference.field import wide_scalar
 from prover.reference.generators import generator
@@ -42,9 +43,7 @@ def check_outputs(commitment: bytes, values: Sequence[int], blinding: bytes) -> 
 
 
 def _committed(values: Sequence[int], blinding: bytes) -> Point:
-    if not isinstance(values, Sequence):
-        raise KernelArgumentInvalid("the output values must be a sequence of integers")
-    checked = [require_int("an output value", value, -_HALF, _HALF) for value in values]
+    checked = [require_int("an output value", y, -_HALF, _HALF) for y in require_sequence("values", values)]
     return commit(decode_scalars("the blinder", blinding, 1) + checked)
 
 
@@ -88,6 +87,8 @@ def scalar_from_int(value: int) -> bytes:
 
 def int_from_scalar(s: bytes, *, signed: bool) -> int:
     """The integer of a scalar: in 0 .. r - 1, or, if signed, in -(r - 1)/2 .. (r - 1)/2."""
+    if type(signed) is not bool:
+        raise KernelArgumentInvalid(f"signed: a bool is needed, not {type(signed).__name__}")
     (value,) = decode_scalars("the scalar", s, 1)
     return value - GROUP_ORDER if signed and value > _HALF else value
 

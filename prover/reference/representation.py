@@ -16,6 +16,7 @@ from prover.reference.codec import (
     is_identity,
     require_bytes,
     require_int,
+    require_sequence,
 )
 from prover.reference.field import wide_scalar
 from prover.reference.generators import generator
@@ -64,9 +65,7 @@ def verify_representation(point: bytes, indices: Sequence[int], context: bytes, 
 
 
 def _encode_indices(indices: Sequence[int]) -> bytes:
-    if not isinstance(indices, Sequence) or isinstance(indices, (str, bytes)):
-        raise KernelArgumentInvalid("generator indices must be a sequence of integers")
-    checked = [require_int("a generator index", index, 0, MAX_CELLS) for index in indices]
+    checked = [require_int("an index", index, 0, MAX_CELLS) for index in require_sequence("indices", indices)]
     if checked[:1] != [0] or any(a >= b for a, b in pairwise(checked)):
         raise KernelArgumentInvalid("generator indices must start with 0 and increase strictly")
     return b"".join(index.to_bytes(4, "big") for index in checked)

@@ -22,6 +22,7 @@ from prover.reference.codec import (
     is_identity,
     require_bytes,
     require_int,
+    require_sequence,
 )
 from prover.reference.field import inverse
 from prover.reference.group import multi, plus, same
@@ -117,7 +118,7 @@ def _check_leading(commitments: list[Point]) -> None:
 
 
 def _at_least_one(vectors: Sequence[bytes]) -> Sequence[bytes]:
-    if not isinstance(vectors, Sequence) or isinstance(vectors, bytes) or not vectors:
+    if not require_sequence("vectors", vectors):
         raise KernelArgumentInvalid("at least one vector is needed")
     return vectors
 
