@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from attestation.artefact import Terms
 from attestation.errors import TrustInvalid
 from protocol import canonical
 from protocol.consortium import Consortium
@@ -44,6 +45,15 @@ class Trust(Document):
         if self.consortium.digest != self.consortium_digest:
             raise ValueError("the consortium does not have the digest consortium_digest")
         return self
+
+    @property
+    def terms(self) -> Terms:
+        """What the contract must have been created with."""
+        return Terms(
+            members=tuple(member.address for member in self.consortium.members),
+            threshold=self.consortium.threshold,
+            consortium=bytes.fromhex(self.consortium_digest),
+        )
 
 
 def trust_in(consortium: Consortium, chain: ChainAnchor, generators: str) -> Trust:

@@ -30,7 +30,8 @@ class Subject(Document):
     """What the statement is about: the finished table, by the digest of its canonical JSON."""
 
     name: Literal["result"] = "result"
-    result: Sha256 = Field(alias="digest")  # the alias is in-toto's name; Document.digest is the document's own
+    # in-toto calls this member `digest`; Document.digest is the document's own.
+    result: Sha256 = Field(validation_alias="digest", serialization_alias="digest")
 
 
 class ChainAnchor(Document):
@@ -101,7 +102,9 @@ class Statement(Document):
     """The in-toto statement."""
 
     # in-toto calls this member `_type`; a leading underscore is private in Python, hence the alias.
-    type: Literal["https://in-toto.io/Statement/v1"] = Field(STATEMENT_TYPE, alias="_type")
+    type: Literal["https://in-toto.io/Statement/v1"] = Field(
+        default=STATEMENT_TYPE, validation_alias="_type", serialization_alias="_type"
+    )
     subject: tuple[Subject]
     predicateType: Literal["https://proofward.org/attestation/query/v1"] = PREDICATE_TYPE  # noqa: N815
     predicate: Predicate

@@ -1,0 +1,129 @@
+"""Checks 10 to 14: what the hospitals committed to, what was frozen, and that the answer follows from it."""
+
+import prover
+from attestation.checks import Examination, Refused, check
+from attestation.checks_identity import consortium, form, statement
+from attestation.checks_query import offer, plan
+from attestation.statement import (
+    check_plausible,
+    check_suppression,
+    decisions_digest,
+    representation_indices,
+    result_digest,
+    total_commitment,
+    visible_cells,
+)
+from circuits.finish import finish
+from circuits.result import ResultTable
+from protocol.messages import Contribution, Freeze, Round
+from protocol.signatures import open_message, verify_contribution
+
+
+@check(10, "contributions", "Each part is a commitment that its hospital signed for this query, dataset and plan alone.")
+def contributions(examination: Examination) -> tuple[Contribution, ...]:
+    bundle, pinned, asked = examination.of(form), examination.of(consortium), examination.of(offer)
+    predicate = examination.of(statement).predicate
+    if not predicate.parts or len(bundle.contributions) != len(predicate.parts):
+        raise Refused("there is not one contribution for each part")
+    decisions = decisions_digest(bundle.decisions)
+    found = []
+    for part, signed in zip(predicate.parts, bundle.contributions, strict=True):
+        contribution = verify_contribution(pinned, signed)
+        stated = {
+            "part": (contribution.hospital, contribution.digest) == (part.hospital, part.contribution),
+            "dataset": contribution.root == part.root,
+            "commitment": contribution.commitment == part.commitment,
+            "consortium": contribution.consortium == pinned.digest,
+            "offer": contribution.offer == asked.digest,
+            "query": (contribution.query_id, contribution.nonce) == (asked.query_id, asked.nonce),
+            "plan": contribution.plan_hash == asked.plan_hash,
+            "schema": contribution.schema_hash == asked.schema_hash,
+            "set of decisions": contribution.decisions == decisions,
+            "set of generators": contribution.generators == prover.generator_digest(),
+            "threshold": len(contribution.sharing) == pinned.threshold,
+        }
+        for what, agrees in stated.items():
+            if not agrees:
+                raise Refused(f"the contribution of member {part.hospital} is bound to another {what}")
+        points = b"".join(map(bytes.fromhex, (contribution.commitment, *contribution.sharing)))
+        prover.check_points(points, 1 + pinned.threshold)
+        found.append(contribution)
+    return tuple(found)
+
+
+@check(11, "freeze", "A quorum signed the same set of hospitals before anything was opened: no other set can be frozen.")
+def freeze(examination: Examination) -> Freeze:
+    bundle, pinned, asked = examination.of(form), examination.of(consortium), examination.of(offer)
+    predicate = examination.of(statement).predicate
+    if len(bundle.freezes) < pinned.quorum:
+        raise Refused(f"{len(bundle.freezes)} members froze the set, a quorum is {pinned.quorum}")
+    frozen = None
+    previous = 0
+    for message in bundle.freezes:
+        if message.sender <= previous:
+            raise Refused("the freezes are not in order of distinct members")
+        previous = message.sender
+        frozen = open_message(pinned, message, Round.FREEZE, asked.query_id, Freeze)
+        if frozen.encoded.hex() != message.body:
+            raise Refused(f"the freeze of member {message.sender} is not in canonical form")
+        if frozen.digest != predicate.freeze:
+            raise Refused(f"member {message.sender} froze another set than the statement says")
+    if frozen is None:
+        raise Refused("nobody froze the set")
+    stated = {
+        "offer": frozen.offer == asked.digest,
+        "set of decisions": frozen.decisions == decisions_digest(bundle.decisions),
+        "set of hospitals": frozen.qualified == tuple(part.hospital for part in predicate.parts),
+        "set of contributions": frozen.contributions == tuple(part.contribution for part in predicate.parts),
+        "set of members left out": frozen.left_out == predicate.left_out,
+        "set of members blamed": frozen.blamed == predicate.blamed,
+        "minimum cohort": frozen.minimum_cohort == predicate.minimum_cohort,
+    }
+    for what, agrees in stated.items():
+        if not agrees:
+            raise Refused(f"the freeze has another {what} than the statement")
+    return frozen
+
+
+@check(12, "disclosure", "The cells are those of the plan, within its bounds, and small cohorts are suppressed by the rule.")
+def disclosure(examination: Examination) -> list[int | None]:
+    predicate, compiled = examination.of(statement).predicate, examination.of(plan)
+    aggregate = predicate.aggregate
+    cells = visible_cells(aggregate)
+    if len(cells) != compiled.cells:
+        raise Refused(f"{len(cells)} cells are given, the plan has {compiled.cells}")
+    if aggregate.suppressed != tuple(k for k, cell in enumerate(cells) if cell is None):
+        raise Refused("the cells that are null are not those that are said to be suppressed")
+    check_plausible(compiled, cells)
+    check_suppression(compiled, cells, predicate.minimum_cohort)
+    return cells
+
+
+@check(13, "aggregate", "The hospitals' commitments add up to a commitment to exactly these cells, whoever signed.")
+def aggregate(examination: Examination) -> None:
+    predicate = examination.of(statement).predicate
+    opened, cells = predicate.aggregate, examination.of(disclosure)
+    total = total_commitment([part.commitment for part in predicate.parts])
+    if not opened.suppressed:
+        if opened.blinding is None or opened.representation is not None:
+            raise Refused("an aggregate without suppressed cells is opened by its blinding")
+        prover.check_outputs(total, [cell for cell in cells if cell is not None], bytes.fromhex(opened.blinding))
+        return
+    if opened.blinding is not None or opened.representation is None:
+        raise Refused("an aggregate with suppressed cells is opened by a proof, never by its blinding")
+    # What is left of the total when the visible cells are taken away must be made of U_0 and the suppressed cells alone.
+    visible = prover.commit_outputs([cell or 0 for cell in cells], bytes(32))
+    prover.verify_representation(
+        prover.subtract(total, visible),
+        representation_indices(opened.suppressed),
+        context=bytes.fromhex(predicate.freeze),
+        proof=bytes.fromhex(opened.representation),
+    )
+
+
+@check(14, "result", "The table is computed from the cells by public formulas, and it is the statement's subject.")
+def result(examination: Examination) -> ResultTable:
+    compiled, cells = examination.of(plan), examination.of(disclosure)
+    if result_digest(compiled, cells) != examination.of(statement).subject[0].result.sha256:
+        raise Refused("the table that follows from the cells is not the subject of the statement")
+    return finish(compiled, cells)

@@ -1,0 +1,395 @@
+"""A consortium with its keys and tables, and honest answers of it, made in memory by the code that nodes run.
+
+Everything that looks random comes from SHA-256 over a counter, so an answer is the same bytes every time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from eth_account import Account
+from eth_utils.address import to_checksum_address
+
+import prover
+from attestation.bundle import Bundle, ChainRecord, Transaction, assemble_bundle
+from attestation.record import describe_transaction
+from attestation.sign import ChainCall, chain_call, register_call, sign_statement
+from attestation.statement import build_statement, decisions_digest
+from attestation.trust import Trust, trust_in
+from circuits.chunk import EncodedChunk
+from circuits.encode import encode_chunks
+from circuits.evaluate import evaluate
+from circuits.plan import Plan, compile_query
+from circuits.schema import Schema, parse_schema
+from circuits.sql import parse
+from protocol.consortium import Consortium, Member
+from protocol.dataset import Registration, SignedRegistration
+from protocol.messages import (
+    Contribution,
+    Deal,
+    Decision,
+    Endorsement,
+    Freeze,
+    LeftOut,
+    LogHead,
+    Round,
+    SignedContribution,
+    SignedMessage,
+)
+from protocol.query import Offer, Publication
+from protocol.signatures import sign_contribution, sign_message, sign_registration
+from protocol.statement import ChainAnchor, Statement
+from prover.commit import commit_dataset, shape
+from tests.vectors.inputs import Stream
+
+NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf")
+
+SCHEMA = """
+name = "patients"
+title = "Examined patients"
+
+[[columns]]
+name = "sex"
+type = "category"
+codes = ["F", "M"]
+
+[[columns]]
+name = "smoker"
+type = "boolean"
+nullable = true
+
+[[columns]]
+name = "age"
+type = "integer"
+min = 0
+max = 120
+unit = "years"
+
+[[columns]]
+name = "glucose"
+type = "decimal"
+scale = 1
+min = 2.0
+max = 40.0
+nullable = true
+unit = "mmol/L"
+
+[[columns]]
+name = "seen"
+type = "date"
+min = 2020-01-01
+max = 2024-12-31
+"""
+
+COUNT = "SELECT COUNT(*) AS n FROM patients WHERE age >= 40 AND smoker"
+BY_SEX = "SELECT sex, COUNT(*) AS n, AVG(glucose) AS mean, STDDEV_SAMP(glucose) AS sd FROM patients GROUP BY sex"
+BY_SEX_AND_SMOKER = "SELECT sex, smoker, COUNT(*) AS n, SUM(age) AS total FROM patients WHERE age < 60 GROUP BY sex, smoker"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Patients' rows in memory, as a source for the encoder."""
+
+    batch: pa.RecordBatch
+    name: str = "rows"
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield self.batch.select(list(columns))
+
+
+def rows_of(hospital: int, count: int) -> Rows:
+    """`count` patients; the third hospital has few women, so that small cohorts occur."""
+    stream = Stream(f"patients of hospital {hospital}")
+    draw: Callable[[int], int] = lambda limit: int.from_bytes(stream(8), "big") % limit  # noqa: E731
+    ages = [draw(121) for _ in range(count)]
+    return Rows(
+        pa.RecordBatch.from_pydict(
+            {
+                "sex": ["F" if draw(20) < 9 else "M" for _ in range(count)],
+                "smoker": [None if draw(17) == 0 else draw(3) == 0 for _ in range(count)],
+                "age": ages,
+                "glucose": [None if draw(11) == 0 else (20 + draw(381)) / 10 for _ in range(count)],
+                "seen": [f"202{draw(5)}-0{1 + draw(9)}-1{draw(10)}" for _ in range(count)],
+            }
+        )
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """A consortium of `n` members with threshold `t`, the keys of all of them, and a registered table each."""
+
+    n: int = 4
+    t: int = 1
+    patients: int = 150  # of each hospital
+
+    @cached_property
+    def consortium(self) -> Consortium:
+        members = [
+            Member(
+                index=i,
+                name=NAMES[i - 1],
+                address=Account.from_key(self.account(i)).address.lower(),
+                signing_key=self.key(i).public_key().public_bytes_raw().hex(),
+            )
+            for i in self.indices
+        ]
+        return Consortium(name="trial", threshold=self.t, members=tuple(members))
+
+    @property
+    def indices(self) -> range:
+        return range(1, self.n + 1)
+
+    def key(self, index: int) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(Stream(f"signing key {index}")(32))
+
+    def account(self, index: int) -> bytes:
+        return Stream(f"account {index}")(32)
+
+    @cached_property
+    def chain(self) -> ChainAnchor:
+        return ChainAnchor(chain_id=31337, contract="0x" + Stream("contract")(20).hex())
+
+    @cached_property
+    def trust(self) -> Trust:
+        return trust_in(self.consortium, self.chain, prover.generator_digest())
+
+    @cached_property
+    def schema(self) -> Schema:
+        return parse_schema(SCHEMA)
+
+    @cached_property
+    def chunks(self) -> dict[int, list[EncodedChunk]]:
+        return {i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=1024)) for i in self.indices}
+
+    @cached_property
+    def registrations(self) -> dict[int, SignedRegistration]:
+        return {i: self._register(i) for i in self.indices}
+
+    def _register(self, index: int) -> SignedRegistration:
+        committed = commit_dataset(
+            self.chunks[index],
+            dataset_id="patients",
+            epoch=1,
+            secret=Stream(f"dataset secret {index}")(32),
+            store=lambda blob: None,
+        )
+        registration = Registration(
+            consortium=self.consortium.digest,
+            hospital=index,
+            dataset="patients",
+            epoch=1,
+            table_schema=self.schema.canonical(),
+            schema_hash=self.schema.hash,
+            generators=prover.generator_digest(),
+            chunk_rows=committed.rows,
+            chunks=committed.chunks,
+            columns=shape(committed.rows)[1],
+            commitments=committed.root,
+            salt=Stream(f"salt {index}")(32).hex(),
+            valid_from=1_699_000_000,
+        )
+        return sign_registration(self.key(index), registration)
+
+    def ask(self, sql: str, **how: object) -> "Answer":
+        """An honest answer; `how` are the fields of `Answer`."""
+        return Answer(self, sql, **how)  # type: ignore[arg-type]
+
+    def message(
+        self, answer: "Answer", round_: Round, sender: int, body: Decision | Deal | Freeze | Endorsement
+    ) -> SignedMessage:
+        return sign_message(self.key(sender), self.consortium, answer.offer.query_id, round_, sender, body)
+
+    def transaction(self, call: ChainCall, index: int, nonce: int = 0) -> Transaction:
+        """`call` signed by the account of a member."""
+        fields = {
+            "type": 2,
+            "chainId": call.anchor.chain_id,
+            "nonce": nonce,
+            "gas": 1_000_000,
+            "maxFeePerGas": 10**9,
+            "maxPriorityFeePerGas": 1,
+            "value": 0,
+            "to": to_checksum_address(call.anchor.contract),
+            "data": call.calldata,
+        }
+        return describe_transaction(bytes(Account.sign_transaction(fields, self.account(index)).raw_transaction))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One query, round by round. Parts are made when they are first used.
+
+    Attributes:
+        refuse: members that refuse, with the reason.
+        silent: members from which no decision comes.
+        dropped: members that accept but are left out, with the reason.
+        minimum_cohort: of every hospital's policy.
+        lie: changes a hospital's cells before it commits to them.
+    """
+
+    world: World
+    sql: str
+    label: str = "query"
+    publication: Publication = "digest"
+    refuse: Mapping[int, str] = field(default_factory=dict)
+    silent: tuple[int, ...] = ()
+    dropped: Mapping[int, str] = field(default_factory=dict)
+    minimum_cohort: int = 5
+    minimum_hospitals: int = 2
+    lie: Callable[[int, list[int]], list[int]] = lambda _, cells: cells
+
+    @cached_property
+    def plan(self) -> Plan:
+        return compile_query(parse(self.sql, self.world.schema), self.world.schema)
+
+    @cached_property
+    def offer(self) -> Offer:
+        return Offer(
+            consortium=self.world.consortium.digest,
+            query_id=Stream(f"query id {self.label}")(32).hex(),
+            nonce=Stream(f"nonce {self.label}")(32).hex(),
+            buyer="acme",
+            purpose="research",
+            dataset="patients",
+            sql=self.sql,
+            plan_hash=self.plan.hash,
+            schema_hash=self.world.schema.hash,
+            publication=self.publication,
+            submitted_at=1_700_000_000,
+            expires_at=1_700_000_600,
+        )
+
+    @cached_property
+    def decided(self) -> dict[int, Decision]:
+        return {i: self._decide(i) for i in self.world.indices if i not in self.silent}
+
+    def _decide(self, index: int) -> Decision:
+        refusal = self.refuse.get(index)
+        stream = Stream(f"one-time keys {self.label} {index}")
+        return Decision(
+            offer=self.offer.digest,
+            accept=refusal is None,
+            refusal=refusal,
+            root=None if refusal else self.world.registrations[index].registration.root,
+            minimum_cohort=0 if refusal else self.minimum_cohort,
+            minimum_hospitals=0 if refusal else self.minimum_hospitals,
+            keys=tuple(stream(32).hex() for _ in self.world.indices),
+            log=LogHead(sequence=10 + index, head=Stream(f"log {self.label} {index}")(32).hex()),
+        )
+
+    @cached_property
+    def decisions(self) -> dict[int, SignedMessage]:
+        return {i: self.world.message(self, Round.DECISION, i, body) for i, body in self.decided.items()}
+
+    @cached_property
+    def qualified(self) -> list[int]:
+        return [i for i, decision in self.decided.items() if decision.accept and i not in self.dropped]
+
+    @cached_property
+    def dealt(self) -> dict[int, tuple[SignedContribution, tuple[bytes, ...]]]:
+        """The signed contribution and the share vectors of each accepting hospital."""
+        return {i: self._deal(i) for i, decision in self.decided.items() if decision.accept}
+
+    def _deal(self, index: int) -> tuple[SignedContribution, tuple[bytes, ...]]:
+        world, stream = self.world, Stream(f"dealing {self.label} {index}")
+        cells = self.lie(index, evaluate(self.plan, world.chunks[index]))
+        secrets = b"".join((prover.random_scalars(1, stream), *map(prover.scalar_from_int, cells)))
+        coefficients = prover.random_scalars(world.t * (1 + len(cells)), stream)
+        deal = prover.deal(secrets, world.n, world.t, coefficients)
+        points = [deal.commitments[j : j + 64].hex() for j in range(0, len(deal.commitments), 64)]
+        contribution = Contribution(
+            generators=prover.generator_digest(),
+            consortium=world.consortium.digest,
+            offer=self.offer.digest,
+            query_id=self.offer.query_id,
+            nonce=self.offer.nonce,
+            plan_hash=self.plan.hash,
+            schema_hash=world.schema.hash,
+            decisions=decisions_digest(list(self.decisions.values())),
+            hospital=index,
+            root=world.registrations[index].registration.root,
+            commitment=points[0],
+            sharing=tuple(points[1:]),
+        )
+        return sign_contribution(world.key(index), contribution), deal.shares
+
+    @cached_property
+    def deals(self) -> dict[int, SignedMessage]:
+        return {
+            i: self.world.message(self, Round.DEAL, i, Deal(contribution=signed, shares=("",) * self.world.n))
+            for i, (signed, _) in self.dealt.items()
+        }
+
+    @cached_property
+    def frozen(self) -> Freeze:
+        reasons = dict.fromkeys(self.silent, "no-answer") | dict(self.refuse) | dict(self.dropped)
+        return Freeze(
+            offer=self.offer.digest,
+            decisions=decisions_digest(list(self.decisions.values())),
+            verdicts=Stream(f"verdicts {self.label}")(32).hex(),
+            contributions=tuple(self.dealt[i][0].contribution.digest for i in self.qualified),
+            qualified=tuple(self.qualified),
+            left_out=tuple(LeftOut(hospital=i, reason=reason) for i, reason in sorted(reasons.items())),
+            blamed=tuple(LeftOut(hospital=i, reason=reason) for i, reason in sorted(self.dropped.items())),
+            minimum_cohort=max(self.decided[i].minimum_cohort for i in self.qualified),
+        )
+
+    @cached_property
+    def freezes(self) -> dict[int, SignedMessage]:
+        return {i: self.world.message(self, Round.FREEZE, i, self.frozen) for i in self.decided}
+
+    @cached_property
+    def secrets(self) -> bytes:
+        """The total (r, y), from the shares of the first t+1 members."""
+        sums = {
+            member: prover.add_vectors([self.dealt[i][1][member - 1] for i in self.qualified])
+            for member in range(1, self.world.t + 2)
+        }
+        return prover.interpolate(sums, self.world.t, self.world.n)
+
+    @cached_property
+    def statement(self) -> Statement:
+        return build_statement(
+            consortium=self.world.consortium,
+            chain=self.world.chain,
+            offer=self.offer,
+            plan=self.plan,
+            contributions=[self.dealt[i][0].contribution for i in self.qualified],
+            freeze=self.frozen,
+            decisions=self.decided,
+            secrets=self.secrets,
+        )
+
+    @cached_property
+    def endorsements(self) -> dict[int, SignedMessage]:
+        return {i: self.endorse(i, self.statement) for i in self.decided}
+
+    def endorse(self, index: int, statement: Statement) -> SignedMessage:
+        signature = sign_statement(self.world.account(index), statement, self.world.consortium)
+        body = Endorsement(statement=statement.encoded.hex(), signature=signature, accused=())
+        return self.world.message(self, Round.ATTEST, index, body)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        return assemble_bundle(
+            consortium=self.world.consortium,
+            query_id=self.offer.query_id,
+            decisions=self.decisions,
+            deals=self.deals,
+            freezes=self.freezes,
+            endorsements=self.endorsements,
+            registrations=list(self.world.registrations.values()),
+        )
+
+    @cached_property
+    def record(self) -> ChainRecord:
+        """The transactions of posting, signed but sent to no chain."""
+        world = self.world
+        roots = [(i, register_call(world.chain, world.registrations[i].registration)) for i in self.qualified]
+        return ChainRecord(
+            attestation=world.transaction(chain_call(self.statement, self.bundle.signatures), 1, nonce=7),
+            registrations=tuple(world.transaction(call, i) for i, call in roots),
+        )
