@@ -141,9 +141,17 @@ class NodeStore:
 
     def truncate_journal(self) -> None:
         """Move SQLite's write-ahead log into the database and empty it: it still holds deleted keys until then."""
-        if self._engine.dialect.name == "sqlite":
-            with self._engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._engine.dialect.name != "sqlite":
+            return
+        # On the driver's own connection, because a checkpoint inside a transaction is an error. If somebody is reading,
+        # it does less, and the next one does the rest.
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.close()
+        finally:
+            connection.close()
 
     # --- the node as a whole ---
 
