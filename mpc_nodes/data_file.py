@@ -84,11 +84,13 @@ class FileSource:
         positions = locate(columns, self._config, self.columns, self.name)
         read = 0
         try:
-            for batch in self._relation(positions).to_arrow_reader(BATCH_ROWS):
-                read += batch.num_rows
-                if read > self._rows:
-                    break
-                yield batch
+            # A cursor of its own, so that an abandoned pass does not stand in the way of the next.
+            with self._connection.cursor() as cursor:
+                for batch in self._relation(cursor, positions).to_arrow_reader(BATCH_ROWS):
+                    read += batch.num_rows
+                    if read > self._rows:
+                        break
+                    yield batch
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # The cause is not chained: DuckDB quotes the line, and a line is a patient.
             self._check_unchanged()
@@ -101,11 +103,11 @@ class FileSource:
                 where=self.name,
             )
 
-    def _relation(self, positions: Sequence[int]) -> duckdb.DuckDBPyRelation:
+    def _relation(self, cursor: duckdb.DuckDBPyConnection, positions: Sequence[int]) -> duckdb.DuckDBPyRelation:
         path = str(self._path)
         if self._config.kind == "parquet":
             chosen = ", ".join(_quoted(self.columns[position]) for position in positions)
-            return self._connection.sql(f"SELECT {chosen} FROM read_parquet(?)", params=[path])  # noqa: S608
+            return cursor.sql(f"SELECT {chosen} FROM read_parquet(?)", params=[path])  # noqa: S608
         # Columns are numbered: no name from the file enters SQL.
         chosen = ", ".join(f"c{position}" for position in positions)
         types = {f"c{index}": "VARCHAR" for index in range(len(self.columns))}
@@ -114,19 +116,18 @@ class FileSource:
             "escape = '\"', nullstr = '', allow_quoted_nulls = true, columns = ?, strict_mode = true, "
             "null_padding = false, ignore_errors = false, parallel = false, encoding = 'utf-8', max_line_size = ?)"
         )
-        return self._connection.sql(sql, params=[path, self._config.delimiter, types, MAX_LINE_BYTES])
+        return cursor.sql(sql, params=[path, self._config.delimiter, types, MAX_LINE_BYTES])
 
     def _parquet_header(self) -> tuple[tuple[str, ...], int]:
         try:
-            counted = self._connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(self._path)])
-            rows = counted.fetchone()
-            relation = self._connection.sql("SELECT * FROM read_parquet(?)", params=[str(self._path)])
-            names = tuple(relation.columns)
+            path = [str(self._path)]
+            counted = self._connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", path).fetchall()
+            names = tuple(self._connection.sql("SELECT * FROM read_parquet(?)", params=path).columns)
         except duckdb.Error as error:
             raise _refused(error, self.name) from None
-        if rows is None or not isinstance(rows[0], int) or len(names) > MAX_SOURCE_COLUMNS:
-            raise DataSourceRefused(f"no Parquet file of at most {MAX_SOURCE_COLUMNS} columns", where=self.name)
-        return names, rows[0]
+        if len(counted) != 1 or len(names) > MAX_SOURCE_COLUMNS:
+            raise DataSourceRefused(f"not one Parquet file of at most {MAX_SOURCE_COLUMNS} columns", where=self.name)
+        return names, int(counted[0][0])
 
     def _check_unchanged(self) -> None:
         if (
