@@ -41,6 +41,7 @@ from protocol.relay import (
 from protocol.wire import relay_pb2, relay_pb2_grpc
 
 QUEUE_LENGTH: Final = 256  # documents that wait for one member; more than there are rounds open at a time
+_LAST_WRITE: Final = 1.0  # seconds for a frame that is under way when the stream ends
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +90,38 @@ class _Stream:
         if not self.ended.done():
             self.ended.set_exception(error)
             self.ended.exception()  # it is not an accident if nobody waits for it any more
+
+
+class _Frames:
+    """The frames of one stream."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._writing: asyncio.Future[None] | None = None
+
+    async def read(self) -> relay_pb2.NodeFrame | None:
+        """The next frame; None if the node has ended its half of the stream. Raises TransferInvalid."""
+        frame = await self._context.read()
+        if frame is relay_options.END_OF_STREAM:
+            return None
+        if not isinstance(frame, relay_pb2.NodeFrame):  # gRPC gives None for bytes that do not parse
+            raise TransferInvalid("bytes from the node are not a frame")
+        return frame
+
+    async def write(self, frame: relay_pb2.HubFrame) -> None:
+        """Send a frame. A cancelled caller stops waiting, but the frame stays on its way."""
+        self._writing = asyncio.ensure_future(self._context.write(frame))
+        self._writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._writing)
+
+    async def abort(self, error: ProofwardError) -> None:
+        """End the stream with the code of `error`."""
+        if self._writing is not None:
+            # gRPC cannot send a status while a message is under way. A peer that does not read gets no status: its
+            # stream is cut when this handler fails.
+            await asyncio.wait((self._writing,), timeout=_LAST_WRITE)
+        metadata = ((relay_options.ERROR_CODE, error.code),)
+        await self._context.abort(relay_options.STATUS[error.kind], error.message, metadata)
 
 
 class RelayServer(relay_pb2_grpc.RelayServicer):
@@ -151,31 +184,31 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
         self, request_iterator: AsyncIterator[relay_pb2.NodeFrame], context: Context
     ) -> None:
         """One stream, from its first byte to its last."""
-        del request_iterator  # `context.read` is used instead: it can be given a time limit
+        del request_iterator  # frames are read one by one instead, so that each can be given a time limit
+        frames = _Frames(context)
         try:
-            await self._serve(context)
+            await self._serve(tls.peer_member(context.auth_context(), self._consortium, self._revoked), frames)
         except ProofwardError as error:
             log.warning("stream-ended", code=error.code, message=error.message)
-            await context.abort(relay_options.STATUS[error.kind], error.message, ((relay_options.ERROR_CODE, error.code),))
+            await frames.abort(error)
 
-    async def _serve(self, context: Context) -> None:
-        member = tls.peer_member(context.auth_context(), self._consortium, self._revoked)
+    async def _serve(self, member: int, frames: _Frames) -> None:
         stream = _Stream(member)
         try:
             _replace(self._greeting, stream)
-            await _first(stream.ended, self._greet(stream, context))
+            await _first(stream.ended, self._greet(stream, frames))
             _replace(self._streams, stream)
             del self._greeting[member]
             self._hub.member_connected(member)
             log.info("member-connected", member=member)
-            await _first(stream.ended, self._read(stream, context), self._write(stream, context))
+            await _first(stream.ended, self._read(stream, frames), self._write(stream, frames))
         finally:
             for streams in (self._greeting, self._streams):
                 if streams.get(member) is stream:
                     del streams[member]
             log.info("member-disconnected", member=member)
 
-    async def _greet(self, stream: _Stream, context: Context) -> None:
+    async def _greet(self, stream: _Stream, frames: _Frames) -> None:
         ours = self._consortium
         nonce = self._entropy(CHALLENGE_BYTES)
         challenge = relay_pb2.Challenge(
@@ -185,8 +218,8 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
             members=ours.size,
             threshold=ours.threshold,
         )
-        await context.write(relay_pb2.HubFrame(challenge=challenge))
-        frame = await within(self._clock, self._times.handshake, "Hello", _read(context))
+        await frames.write(relay_pb2.HubFrame(challenge=challenge))
+        frame = await within(self._clock, self._times.handshake, "Hello", frames.read())
         if frame is None or frame.WhichOneof("frame") != "hello":
             raise HandshakeRefused("the first frame of a node is its Hello", where=f"member {stream.member}")
         check_agreement(ours, frame.hello)
@@ -196,17 +229,17 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
         await self._worker.run(lambda: signatures.verify_hello(ours, stream.member, nonce, signature))
         last = await self._hub.last_decision(stream.member)
         welcome = relay_pb2.Welcome(last_decision=b"" if last is None else last.encoded)
-        await context.write(relay_pb2.HubFrame(welcome=welcome))
+        await frames.write(relay_pb2.HubFrame(welcome=welcome))
 
-    async def _read(self, stream: _Stream, context: Context) -> None:
+    async def _read(self, stream: _Stream, frames: _Frames) -> None:
         assembler = transfer.Assembler(FROM_NODE)
         end_of_transfer = 0.0
         while True:
             if assembler.in_progress:
                 left = max(0.0, end_of_transfer - self._clock.now())
-                frame = await within(self._clock, left, "rest of the transfer", _read(context))
+                frame = await within(self._clock, left, "rest of the transfer", frames.read())
             else:
-                frame = await _read(context)
+                frame = await frames.read()
                 end_of_transfer = self._clock.now() + self._times.transfer
             if frame is None:
                 return
@@ -232,13 +265,13 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
                 refusal = Refusal(code=error.code, message=error.message[:2000])
             self._enqueue(stream, Acknowledgement(of=document.digest, refusal=refusal))
 
-    async def _write(self, stream: _Stream, context: Context) -> None:
+    async def _write(self, stream: _Stream, frames: _Frames) -> None:
         number = 0
         while True:
             document = await stream.queue.get()
             number += 1
             what = "readiness to receive"
-            await within(self._clock, self._times.transfer, what, _send(context, number, document))
+            await within(self._clock, self._times.transfer, what, _send(frames, number, document))
 
     @staticmethod
     def _enqueue(stream: _Stream, document: RelayDocument) -> None:
@@ -274,19 +307,9 @@ def _replace(streams: dict[int, _Stream], stream: _Stream) -> None:
     streams[stream.member] = stream
 
 
-async def _read(context: Context) -> relay_pb2.NodeFrame | None:
-    """The next frame; None if the node has ended its half of the stream. Raises TransferInvalid."""
-    frame = await context.read()
-    if frame is relay_options.END_OF_STREAM:
-        return None
-    if not isinstance(frame, relay_pb2.NodeFrame):  # gRPC gives None for bytes that do not parse
-        raise TransferInvalid("bytes from the node are not a frame")
-    return frame
-
-
-async def _send(context: Context, number: int, document: RelayDocument) -> None:
+async def _send(frames: _Frames, number: int, document: RelayDocument) -> None:
     for part in transfer.cut(number, document):
-        await context.write(relay_pb2.HubFrame(part=part))
+        await frames.write(relay_pb2.HubFrame(part=part))
 
 
 async def _first(ended: asyncio.Future[NoReturn], *works: Coroutine[Any, Any, None]) -> None:
