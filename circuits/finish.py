@@ -53,7 +53,8 @@ def finish(plan: Plan, cells: Sequence[int | None]) -> ResultTable:
                 row.append(_value(output, {role: cell for role, cell in opened.items() if cell is not None}))
         rows.append(tuple(row))
     columns = tuple((output.name, output.type) for output in plan.outputs)
-    return ResultTable(columns, tuple(rows), tuple(suppressed), tuple(withheld))
+    grouped = tuple((group.column, group.type) for group in plan.groups)
+    return ResultTable(columns, grouped, tuple(rows), tuple(suppressed), tuple(withheld))
 
 
 def _value(output: Output, cells: dict[Role, int]) -> Cell:

@@ -1,0 +1,76 @@
+"""What a query will do, before anybody runs it: for buyers, and for hospitals that decide about it.
+
+Specification: `docs/spec/04-queries.md`, "Explaining".
+"""
+
+from typing import Any
+
+from circuits.codeset import truth
+from circuits.columns import CategoryColumn, Column
+from circuits.lexical import nearest
+from circuits.plan import Plan
+from circuits.query import And, Compare, Constant, In, Not, Operator, Or, Predicate, Query, constant_text
+from circuits.schema import Schema
+
+
+def explain(query: Query, plan: Plan, schema: Schema) -> dict[str, Any]:
+    """JSON-ready facts about a plan: its cells, what they cost, what is revealed by opening them, and likely mistakes."""
+    used = {name for form in plan.forms for name, _ in form.digits}
+    used |= {digit.name for group in plan.groups for digit in group.digits}
+    return {
+        "query": query.canonical(),
+        "plan": plan.hash,
+        "schema": schema.hash,
+        "dataset": schema.name,
+        "cells": plan.cells,
+        "columns": {role: list(columns) for role, columns in plan.columns_by_role.items()},
+        "aggregates": [f"{function}({column or '*'})" for function, column in plan.aggregates_used],
+        "groups": [{"column": group.column, "keys": len(group.values), "null": group.null} for group in plan.groups],
+        "digits": sorted(used),
+        "forms": len(plan.forms),
+        "terms": sum(len(family.terms) for family in plan.families),
+        "factors": plan.degree,
+        "outputs": [{"name": output.name, "type": output.type} for output in plan.outputs],
+        "revealed": [
+            {
+                "sum": str(family.role),
+                "column": family.column,
+                "cells": family.cells,
+                "largest_share_of_one_row": str(family.bound_per_row),
+            }
+            for family in plan.families
+        ],
+        "warnings": _warnings(query.where, schema),
+    }
+
+
+def _warnings(predicate: Predicate | None, schema: Schema) -> list[str]:
+    match predicate:
+        case Not(operand):
+            return _warnings(operand, schema)
+        case And(operands) | Or(operands):
+            return [warning for operand in operands for warning in _warnings(operand, schema)]
+        case Compare(name, _, constant):
+            return _outside(schema.column(name), (constant,))
+        case In(name, constants):
+            return _outside(schema.column(name), constants)
+        case _:
+            return []
+
+
+def _outside(column: Column, constants: tuple[Constant, ...]) -> list[str]:
+    # Valid SQL that can hardly be meant: the comparison has the same outcome for every row.
+    warnings = []
+    for constant in constants:
+        text = constant_text(constant)
+        if isinstance(column, CategoryColumn) and isinstance(constant, str) and constant not in column.codes:
+            close = nearest(constant, column.codes)
+            advice = f"; did you mean {constant_text(close)}?" if close else ""
+            warnings.append(f"{text} is not a code of {column.name}{advice}")
+        elif not isinstance(column, CategoryColumn) and any(
+            truth(Compare(column.name, operator, constant), column, negated=False).is_empty()
+            for operator in (Operator.LE, Operator.GE)
+        ):
+            low, high = column.value(0), column.value(column.size - 1)
+            warnings.append(f"{text} is outside the domain of {column.name}, {low} to {high}")
+    return warnings
