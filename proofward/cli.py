@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proofward.commands import report
+from proofward.commands import audit, buyer, doctor, report, schema
 from protocol.errors import ProofwardError
 
 app = typer.Typer(
@@ -38,6 +38,17 @@ def _options(
     ] = False,
 ) -> None:
     """Verified statistics over data that never leaves the hospital."""
+
+
+app.add_typer(schema.app, name="schema", rich_help_panel="Hospitals")
+app.command(rich_help_panel="Buyers")(buyer.query)
+app.command(rich_help_panel="Buyers")(buyer.explain)
+app.command(rich_help_panel="Buyers")(buyer.status)
+app.command(rich_help_panel="Buyers")(buyer.bundle)
+app.command(rich_help_panel="Buyers")(buyer.datasets)
+app.command(rich_help_panel="Buyers")(buyer.attestations)
+app.command(rich_help_panel="Auditors")(audit.audit)
+app.command(rich_help_panel="Everybody")(doctor.doctor)
 
 
 def main() -> None:

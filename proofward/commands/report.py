@@ -55,18 +55,13 @@ class Report:
 
 
 @contextmanager
-def reporting(json: bool) -> Iterator[Report]:
-    """A report for the block; an error in it becomes a message and the exit code that belongs to it."""
+def reporting(json: bool, *, failed: Exit = Exit.REFUSED) -> Iterator[Report]:
+    """A report for the block; an error in it becomes a message and the exit code `failed`, or 2 if nobody answered."""
     try:
         yield Report(json=json)
     except ProofwardError as error:
         print_error(error, json=json)
-        raise typer.Exit(exit_code(error)) from error
-
-
-def exit_code(error: ProofwardError) -> Exit:
-    """2 where nobody answered, so that nothing is known; 1 for every other error."""
-    return Exit.CANNOT_TELL if error.kind is Kind.UNAVAILABLE else Exit.REFUSED
+        raise typer.Exit(Exit.CANNOT_TELL if error.kind is Kind.UNAVAILABLE else failed) from error
 
 
 def print_error(error: ProofwardError, *, json: bool) -> None:

@@ -1,0 +1,31 @@
+"""Files named on the command line."""
+
+from pathlib import Path
+
+from mpc_nodes.data_config import FileConfig, parse_source_config
+from proofward.errors import FileUnusable
+
+_KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+
+
+def file_source(path: Path) -> FileConfig:
+    """The source that a table file is, by the end of its name. Raises FileUnusable."""
+    suffix = path.suffix.lower()
+    if suffix not in _KINDS:
+        raise FileUnusable("the file name ends in none of " + ", ".join(_KINDS), where=str(path))
+    members = {"kind": _KINDS[suffix], "path": path.name} | ({"delimiter": "\t"} if suffix == ".tsv" else {})
+    config = parse_source_config(members)
+    if not isinstance(config, FileConfig):
+        raise FileUnusable("not a table file", where=str(path))
+    return config
+
+
+def write_new(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write a file that must not exist yet, unless `overwrite`. Raises FileUnusable."""
+    try:
+        with path.open("wb" if overwrite else "xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        raise FileUnusable("the file exists already", hint="choose another name, or --force", where=str(path)) from error
+    except OSError as error:
+        raise FileUnusable(f"cannot write the file: {error.strerror}", where=str(path)) from error
