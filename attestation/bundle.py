@@ -7,23 +7,17 @@ Specification: docs/spec/08-attestation.md, "Bundle"; envelope: github.com/secur
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from attestation.errors import AttestationIncomplete
-from attestation.sign import recover_signer
-from protocol.canonical import sha256_hex
 from protocol.consortium import Consortium
 from protocol.dataset import SignedRegistration
 from protocol.document import Document
-from protocol.errors import ProofwardError
 from protocol.identifiers import Address, Hex32, HexBytes
-from protocol.messages import Deal, Endorsement, Round, SignedContribution, SignedMessage
+from protocol.messages import SignedContribution, SignedMessage
 from protocol.parameters import MAX_MEMBERS
-from protocol.signatures import open_message
-from protocol.statement import PAYLOAD_TYPE, Part, Statement
+from protocol.statement import PAYLOAD_TYPE
 
 MAX_BUNDLE_BYTES: Final = 64 << 20
 MAX_TRANSACTION_BYTES: Final = 128 << 10  # what nodes accept; the largest call, 64 members and 64 cells, has 20 KiB
@@ -96,92 +90,7 @@ class Bundle(Document):
         return {signature.keyid: base64.b64decode(signature.sig) for signature in self.envelope.signatures}
 
 
-def assemble_bundle(
-    *,
-    consortium: Consortium,
-    query_id: str,
-    decisions: Mapping[int, SignedMessage],
-    deals: Mapping[int, SignedMessage],
-    freezes: Mapping[int, SignedMessage],
-    endorsements: Mapping[int, SignedMessage],
-    registrations: Sequence[SignedRegistration],
-) -> Bundle:
-    """The bundle of a query from the messages of its rounds, by member index. It is not verified here.
-
-    Only what is needed goes in: t+1 signatures and a quorum of freezes, those of the lowest addresses and indices. A member
-    that endorses another statement, or signs it wrongly, is passed over.
-
-    Raises:
-        AttestationIncomplete: fewer than t+1 members endorse one statement, or a piece of it is not among the messages.
-    """
-    statement, signatures = _endorsed(consortium, query_id, endorsements)
-    predicate = statement.predicate
-    frozen = [message for _, message in sorted(freezes.items()) if _body_digest(message) == predicate.freeze]
-    if len(frozen) < consortium.quorum:
-        raise AttestationIncomplete(f"{len(frozen)} freezes of the statement's set, a quorum is {consortium.quorum}")
-    by_root = {signed.registration.root: signed for signed in registrations}
-    missing = [part.hospital for part in predicate.parts if part.root not in by_root]
-    if missing:
-        raise AttestationIncomplete(f"the registration of member {missing[0]} is missing")
-    return Bundle(
-        envelope=Envelope(
-            payload=_base64(statement.encoded),
-            signatures=tuple(
-                EnvelopeSignature(keyid=address, sig=_base64(signature))
-                for address, signature in sorted(signatures.items())[: consortium.threshold + 1]
-            ),
-        ),
-        consortium=consortium,
-        registrations=tuple(by_root[part.root] for part in predicate.parts),
-        contributions=tuple(_contribution(consortium, query_id, part, deals) for part in predicate.parts),
-        decisions=tuple(message for _, message in sorted(decisions.items())),
-        freezes=tuple(frozen[: consortium.quorum]),
-        record=None,
-    )
-
-
 def with_record(bundle: Bundle, record: ChainRecord) -> Bundle:
     """The bundle after its answer was posted."""
     members = {name: getattr(bundle, name) for name in Bundle.model_fields}
     return Bundle(**{**members, "record": record})
-
-
-def _endorsed(
-    consortium: Consortium, query_id: str, endorsements: Mapping[int, SignedMessage]
-) -> tuple[Statement, dict[str, bytes]]:
-    """The statement that t+1 members endorse, and their signatures by address."""
-    groups: dict[bytes, dict[str, bytes]] = {}
-    for index, message in sorted(endorsements.items()):
-        try:
-            endorsement = open_message(consortium, message, Round.ATTEST, query_id, Endorsement)
-            payload, signature = bytes.fromhex(endorsement.statement), bytes.fromhex(endorsement.signature)
-            statement = Statement.from_bytes(payload, limit=MAX_BUNDLE_BYTES)
-            signer = recover_signer(statement, signature)
-        except ProofwardError:
-            continue
-        if statement.encoded == payload and index == message.sender and signer == consortium.member(index).address:
-            groups.setdefault(payload, {})[signer] = signature
-    for payload, signatures in groups.items():
-        if len(signatures) > consortium.threshold:
-            return Statement.from_bytes(payload, limit=MAX_BUNDLE_BYTES), signatures
-    raise AttestationIncomplete(f"no statement has the {consortium.threshold + 1} signatures that make an attestation")
-
-
-def _contribution(
-    consortium: Consortium, query_id: str, part: Part, deals: Mapping[int, SignedMessage]
-) -> SignedContribution:
-    message = deals.get(part.hospital)
-    if message is None:
-        raise AttestationIncomplete(f"the deal of member {part.hospital} is missing")
-    signed = open_message(consortium, message, Round.DEAL, query_id, Deal).contribution
-    if signed.contribution.digest != part.contribution:
-        raise AttestationIncomplete(f"the deal of member {part.hospital} is not the one in the statement")
-    return signed
-
-
-def _body_digest(message: SignedMessage) -> str:
-    return sha256_hex(bytes.fromhex(message.body))
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -13,7 +13,8 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 import prover
-from attestation.bundle import Bundle, ChainRecord, Transaction, assemble_bundle
+from attestation.assemble import assemble_bundle
+from attestation.bundle import Bundle, ChainRecord, Transaction
 from attestation.record import describe_transaction
 from attestation.sign import ChainCall, chain_call, register_call, sign_statement
 from attestation.statement import build_statement, decisions_digest
@@ -28,9 +29,7 @@ from protocol.consortium import Consortium, Member
 from protocol.dataset import Registration, SignedRegistration
 from protocol.messages import (
     Contribution,
-    Deal,
     Decision,
-    Endorsement,
     Freeze,
     LeftOut,
     LogHead,
@@ -197,9 +196,7 @@ class World:
         """An honest answer; `how` are the fields of `Answer`."""
         return Answer(self, sql, **how)  # type: ignore[arg-type]
 
-    def message(
-        self, answer: "Answer", round_: Round, sender: int, body: Decision | Deal | Freeze | Endorsement
-    ) -> SignedMessage:
+    def message(self, answer: "Answer", round_: Round, sender: int, body: Decision | Freeze) -> SignedMessage:
         return sign_message(self.key(sender), self.consortium, answer.offer.query_id, round_, sender, body)
 
     def transaction(self, call: ChainCall, index: int, nonce: int = 0) -> Transaction:
@@ -317,13 +314,6 @@ class Answer:
         return sign_contribution(world.key(index), contribution), deal.shares
 
     @cached_property
-    def deals(self) -> dict[int, SignedMessage]:
-        return {
-            i: self.world.message(self, Round.DEAL, i, Deal(contribution=signed, shares=("",) * self.world.n))
-            for i, (signed, _) in self.dealt.items()
-        }
-
-    @cached_property
     def frozen(self) -> Freeze:
         reasons = dict.fromkeys(self.silent, "no-answer") | dict(self.refuse) | dict(self.dropped)
         return Freeze(
@@ -364,24 +354,22 @@ class Answer:
         )
 
     @cached_property
-    def endorsements(self) -> dict[int, SignedMessage]:
-        return {i: self.endorse(i, self.statement) for i in self.decided}
-
-    def endorse(self, index: int, statement: Statement) -> SignedMessage:
-        signature = sign_statement(self.world.account(index), statement, self.world.consortium)
-        body = Endorsement(statement=statement.encoded.hex(), signature=signature, accused=())
-        return self.world.message(self, Round.ATTEST, index, body)
-
-    @cached_property
     def bundle(self) -> Bundle:
+        return self.bundle_of(self.statement)
+
+    def bundle_of(self, statement: Statement) -> Bundle:
+        """`statement`, signed by every member, with the evidence of this answer."""
+        consortium = self.world.consortium
         return assemble_bundle(
-            consortium=self.world.consortium,
-            query_id=self.offer.query_id,
-            decisions=self.decisions,
-            deals=self.deals,
-            freezes=self.freezes,
-            endorsements=self.endorsements,
+            consortium=consortium,
+            statement=statement,
+            signatures={
+                m.address: sign_statement(self.world.account(m.index), statement, consortium) for m in consortium.members
+            },
             registrations=list(self.world.registrations.values()),
+            contributions=[signed for signed, _ in self.dealt.values()],
+            decisions=list(self.decisions.values()),
+            freezes=list(self.freezes.values()),
         )
 
     @cached_property
