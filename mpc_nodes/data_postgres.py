@@ -117,7 +117,7 @@ class PostgresSource:
 
 def _connect(config: PostgresConfig, name: str) -> psycopg.Connection[tuple[Any, ...]]:
     try:
-        # Every parameter that matters is given, empty ones included: none is left to PG* variables or service files.
+        # Every parameter that matters is given, empty ones included: none is left to PG* variables.
         return psycopg.connect(
             host=config.host,
             hostaddr="",
@@ -125,8 +125,7 @@ def _connect(config: PostgresConfig, name: str) -> psycopg.Connection[tuple[Any,
             dbname=config.database,
             user=config.user,
             password=_password(config),
-            passfile="/dev/null",
-            service="",
+            passfile="/nonexistent/pgpass",  # an empty name would mean ~/.pgpass
             options="",
             sslmode="disable" if config.sslmode == "local-socket" else config.sslmode,
             sslrootcert=config.sslrootcert or "",
