@@ -1,0 +1,101 @@
+"""The datasets on offer: what the hospitals registered, as one table with one schema a dataset name."""
+
+from dataclasses import dataclass
+
+from api.errors import DatasetNotFound, SchemaDisagreement
+from attestation.checks_query import read_schema
+from circuits.errors import QueryUnknownName
+from circuits.plan import Plan, compile_query
+from circuits.schema import Schema
+from circuits.sql import parse
+from mpc_nodes.hub_store import HubStore
+from protocol.consortium import Consortium
+from protocol.dataset import Registration, SignedRegistration
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The latest registration of every hospital that has the dataset, in order of hospital."""
+
+    name: str
+    schema: Schema
+    registrations: tuple[Registration, ...]
+
+    def hospitals(self, consortium: Consortium) -> list[str]:
+        """Names of the hospitals that registered it."""
+        return [consortium.member(registration.hospital).name for registration in self.registrations]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A query, compiled against the one schema of its dataset."""
+
+    dataset: Dataset
+    plan: Plan
+
+
+class Catalogue:
+    """A view of the registrations that the hub has stored."""
+
+    def __init__(self, hub_store: HubStore) -> None:
+        self._hub_store = hub_store
+
+    def names(self) -> list[str]:
+        """Names of all registered datasets, sorted."""
+        return sorted({signed.registration.dataset for signed in self._hub_store.registrations()})
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of this name.
+
+        Raises:
+            DatasetNotFound: nobody registered it.
+            SchemaDisagreement: the latest registrations do not have one schema.
+        """
+        latest: dict[int, Registration] = {}
+        for signed in self._hub_store.registrations():
+            registration = signed.registration
+            known = latest.get(registration.hospital)
+            if registration.dataset == name and (known is None or known.epoch < registration.epoch):
+                latest[registration.hospital] = registration
+        if not latest:
+            raise DatasetNotFound("no hospital has registered a dataset of this name")
+        registrations = tuple(latest[hospital] for hospital in sorted(latest))
+        if len({registration.schema_hash for registration in registrations}) != 1:
+            raise SchemaDisagreement(
+                f"the hospitals have registered {name} with different schemas",
+                hint="every hospital must register the schema that the others registered",
+            )
+        return Dataset(name, read_schema(registrations[0].table_schema), registrations)
+
+    def registrations(self) -> list[SignedRegistration]:
+        """All registrations, of all epochs, as their hospitals signed them."""
+        return self._hub_store.registrations()
+
+    def compile(self, sql: str, dataset: str | None = None) -> Compiled:
+        """The plan of `sql`.
+
+        Args:
+            dataset: the dataset it is about; None finds it out from the query.
+
+        Raises:
+            DatasetNotFound, SchemaDisagreement: as `dataset`.
+            QuerySyntax, QueryUnsupported, QueryUnknownName and the other errors of `circuits.sql.parse` and `compile_query`.
+        """
+        if dataset is None:
+            dataset = self._guess(sql)
+        found = self.dataset(dataset)
+        return Compiled(found, compile_query(parse(sql, found.schema), found.schema))
+
+    def _guess(self, sql: str) -> str:
+        # FROM can only be read by parsing, and parsing needs a schema: the dataset is the one whose schema knows the names.
+        names = self.names()
+        if not names:
+            raise DatasetNotFound("no hospital has registered a dataset yet")
+        mentioned = [name for name in names if name.lower() in sql.lower()] or names
+        for name in mentioned[:-1]:
+            try:
+                parse(sql, self.dataset(name).schema)
+            except (QueryUnknownName, SchemaDisagreement):
+                continue
+            return name
+        return mentioned[-1]

@@ -1,0 +1,46 @@
+"""What the routes work with. Built once by the hub process (`api/server.py`) or by a test, and passed in."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from api.catalogue import Catalogue
+from api.jobs import Jobs
+from api.keys import KeyStore
+from api.metrics import Metrics
+from api.progress import Bell
+from api.settings import Settings
+from api.store import QueryStore
+from attestation.embedded_chain import EmbeddedChain
+from attestation.trust import Trust
+from mpc_nodes.clock import Clock
+from mpc_nodes.hub import Hub, Transport
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running hub that HTTP reaches. `chain` is None if the chain is somebody else's."""
+
+    settings: Settings
+    clock: Clock
+    trust: Trust
+    hub: Hub
+    transport: Transport
+    chain: EmbeddedChain | None
+    catalogue: Catalogue
+    queries: QueryStore
+    keys: KeyStore
+    jobs: Jobs
+    bell: Bell
+    metrics: Metrics
+
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock.now())
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that serves `request`."""
+    return cast(Services, request.app.state.services)

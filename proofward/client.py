@@ -1,0 +1,248 @@
+"""The Python client. It trusts the service for availability only: every answer is verified here before it is returned."""
+
+import os
+import secrets
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from api.errors import rebuild
+from attestation.trust import Trust, load_trust, parse_trust, render_trust
+from attestation.verify import verify_bundle
+from proofward import waiting
+from proofward.client_errors import AnswerMismatch, ServiceResponseInvalid, TrustRequired
+from proofward.http import Connection, Sleep
+from proofward.result import Attestation, Result
+from protocol.errors import MalformedInput
+
+FIRST_USE: Final = "first-use"
+Publication = Literal["digest", "aggregate"]
+
+
+class TrustPinned(UserWarning):
+    """Trust was taken from the service itself, because the caller asked for it."""
+
+
+def connect(
+    url: str,
+    *,
+    api_key: str | None = None,
+    trust: Trust | str | Path | None = None,
+    timeout: float = 30.0,
+    patience: float = 60.0,
+    trust_directory: str | Path | None = None,
+    transport: httpx.BaseTransport | None = None,
+    sleep: Sleep = time.sleep,
+) -> "Client":
+    """A client of the service at `url`.
+
+    Args:
+        api_key: `pw_...`; if left out, the environment variable PROOFWARD_API_KEY.
+        trust: what answers are verified against: a `Trust`, the path of a `trust.toml` that you got from somebody you
+            trust, or "first-use" to believe the service once and pin what it says in a file.
+        timeout: seconds for a connection, and between two bytes of an answer.
+        patience: seconds for which a request is tried again while the service is unreachable or busy.
+        trust_directory: where "first-use" pins; by default `proofward/trust` in the user's configuration directory.
+        transport: how to reach the service; None is the network.
+        sleep: waits between attempts.
+
+    Raises:
+        TrustRequired: no trust is given.
+        TrustInvalid: the trust file is not usable.
+    """
+    if trust is None:
+        raise TrustRequired(
+            "say what to verify answers against: trust=path of a trust.toml",
+            hint=f'get it from a hospital; trust="{FIRST_USE}" believes the service once and pins what it says',
+        )
+    key = api_key if api_key is not None else os.environ.get("PROOFWARD_API_KEY")
+    connection = Connection(url, api_key=key, timeout=timeout, patience=patience, transport=transport, sleep=sleep)
+    if isinstance(trust, Trust):
+        return Client(connection, trust, sleep=sleep)
+    if trust == FIRST_USE:
+        return Client(connection, _pin(connection, trust_directory), sleep=sleep)
+    return Client(connection, load_trust(Path(trust)), sleep=sleep)
+
+
+class Client:
+    """Queries one service. Made by `connect`; safe for one thread."""
+
+    def __init__(self, connection: Connection, trust: Trust, *, sleep: Sleep = time.sleep) -> None:
+        self._connection = connection
+        self._sleep = sleep
+        self.trust: Final = trust
+
+    def __repr__(self) -> str:
+        # Without the key, which notebooks would store with their output.
+        return f"Client({self._connection.url!r}, consortium={self.trust.consortium.name!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def query(
+        self,
+        sql: str,
+        *,
+        purpose: str,
+        publication: Publication = "digest",
+        dataset: str | None = None,
+        progress: bool = True,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Result:
+        """Run `sql` and return its verified result.
+
+        Args:
+            purpose: what for; hospitals' policies decide by it.
+            publication: what reaches the chain: a salted digest, or the opened cells.
+            dataset: if the service has several and the query does not tell them apart.
+            progress: show a bar on a terminal.
+            wait: seconds to wait for the answer; None waits until it comes or the query expires.
+            idempotency_key: makes a repetition of this call the same query, for example after a crash of the caller.
+
+        Raises:
+            VerificationFailed: the answer does not verify; nothing of it is returned.
+            AnswerMismatch: it verifies, but answers something else.
+            WaitExpired: it is not finished in time; `result` fetches it later.
+            ProofwardError: what the service reports: the class of its code.
+        """
+        deadline = None if wait is None else time.monotonic() + wait
+        query_id = self.submit(
+            sql, purpose=purpose, publication=publication, dataset=dataset, idempotency_key=idempotency_key
+        )
+        with waiting.on_terminal() if progress else waiting.quiet() as display:
+            waiting.wait(self._connection, query_id, display=display, deadline=deadline, sleep=self._sleep)
+        result = self.result(query_id)
+        offer = result.attestation.statement.predicate.offer
+        if (offer.sql, offer.purpose, offer.publication) != (sql, purpose, publication):
+            raise AnswerMismatch("the service delivered the attestation of another query than the one submitted")
+        return result
+
+    def submit(
+        self,
+        sql: str,
+        *,
+        purpose: str,
+        publication: Publication = "digest",
+        dataset: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Submit `sql` and return its query id, without waiting. Raises what the service reports."""
+        # One key for all attempts of this call: a retry after a lost answer is the same query.
+        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        answer = self._connection.post("queries", _submission(sql, purpose, publication, dataset), headers)
+        return _text(answer, "id")
+
+    def result(self, query_id: str) -> Result:
+        """The verified result of a finished query.
+
+        Raises:
+            QueryUnfinished: it is still running. The query's own error: it has failed.
+            VerificationFailed, AnswerMismatch: as `query`.
+        """
+        status = self.status(query_id)
+        failure = status.get("failure")
+        if status.get("state") == "failed" and isinstance(failure, dict):
+            raise rebuild({"code": "internal", "message": "the query failed", **failure})
+        bundle = self.bundle(query_id)
+        verified = verify_bundle(bundle, self.trust)
+        if verified.statement.predicate.offer.query_id != query_id:
+            raise AnswerMismatch("the service delivered the attestation of another query")
+        return Result(query_id, Attestation(verified, bundle))
+
+    def bundle(self, query_id: str) -> bytes:
+        """The exact bytes of a finished query's bundle, not verified."""
+        return self._connection.request("GET", f"queries/{_path(query_id)}/bundle").content
+
+    def status(self, query_id: str) -> dict[str, Any]:
+        """Where a query is, hospital by hospital."""
+        return _object(self._connection.get(f"queries/{_path(query_id)}"))
+
+    def queries(self, *, limit: int = 20) -> list[dict[str, Any]]:
+        """The newest queries of this API key's buyer."""
+        return _list(self._connection.get("queries", limit=limit), "queries")
+
+    def explain(
+        self, sql: str, *, purpose: str, publication: Publication = "digest", dataset: str | None = None
+    ) -> dict[str, Any]:
+        """What `sql` would ask for and what each hospital would answer, without running it."""
+        return _object(self._connection.post("queries/explain", _submission(sql, purpose, publication, dataset)))
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """The datasets that can be queried."""
+        return _list(self._connection.get("datasets"), "datasets")
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        """One dataset with its schema."""
+        return _object(self._connection.get(f"datasets/{_path(name)}"))
+
+    def attestations(self, *, limit: int = 20) -> list[dict[str, Any]]:
+        """The newest attestations that this API key may see, not verified."""
+        return _list(self._connection.get("attestations", limit=limit), "attestations")
+
+
+def _submission(sql: str, purpose: str, publication: str, dataset: str | None) -> Mapping[str, Any]:
+    submission = {"sql": sql, "purpose": purpose, "publication": publication}
+    return submission if dataset is None else {**submission, "dataset": dataset}
+
+
+def _pin(connection: Connection, directory: str | Path | None) -> Trust:
+    parts = urlsplit(connection.url)
+    base = Path(directory) if directory is not None else _configuration() / "proofward" / "trust"
+    path = base / f"{parts.hostname}_{parts.port or parts.scheme}.toml"
+    if path.exists():
+        return load_trust(path)
+    trust = parse_trust(connection.request("GET", "trust").text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_trust(trust), encoding="utf-8")
+    warnings.warn(
+        f"trust in consortium {trust.consortium.name} ({trust.consortium_digest[:16]}...) was taken from {connection.url} "
+        f"itself and pinned in {path}; compare it with a hospital's",
+        TrustPinned,
+        stacklevel=3,
+    )
+    return trust
+
+
+def _configuration() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def _path(text: str) -> str:
+    # Ids and names have a small alphabet; anything else would become another path.
+    if not text or not all(character.isascii() and (character.isalnum() or character in "_-") for character in text):
+        raise MalformedInput("an id or a name consists of letters, digits, '-' and '_'")
+    return text
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise ServiceResponseInvalid("the service's answer is not an object")
+    return answer
+
+
+def _list(answer: Any, name: str) -> list[dict[str, Any]]:
+    found = _object(answer).get(name)
+    if not isinstance(found, list):
+        raise ServiceResponseInvalid(f"the service's answer has no list {name!r}")
+    return found
+
+
+def _text(answer: Any, name: str) -> str:
+    found = _object(answer).get(name)
+    if not isinstance(found, str):
+        raise ServiceResponseInvalid(f"the service's answer has no text {name!r}")
+    return _path(found)
