@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import Web3
@@ -17,6 +16,7 @@ from web3.providers.base import BaseProvider
 from web3.types import TxParams
 
 from attestation.chain_errors import (
+    ChainArgumentInvalid,
     ChainMismatch,
     ChainRejected,
     ChainResponseInvalid,
@@ -24,28 +24,13 @@ from attestation.chain_errors import (
     ChainUnavailable,
 )
 from attestation.rpc_provider import HttpProvider
+from attestation.transactions import Call, Fees, rebuild
 from protocol.errors import ProofwardError
 
 T = TypeVar("T")
 
 _EXECUTION_REVERTED: Final = 3  # JSON-RPC error code
 _SERVER_ERRORS: Final = range(-32099, -31999)
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a transaction does, before it has an account, a nonce and a fee."""
-
-    to: str | None  # None creates a contract
-    data: bytes
-
-
-@dataclass(frozen=True)
-class Fees:
-    """EIP-1559 fees in wei a gas."""
-
-    max_fee: int
-    tip: int
 
 
 @dataclass(frozen=True)
@@ -148,8 +133,8 @@ class ChainClient:
         except _NotFound:
             return None
         try:
-            raw = _rebuild(answer)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raw = rebuild(answer)
+        except ChainArgumentInvalid as error:
             raise ChainResponseInvalid("the endpoint's transaction is malformed") from error
         if keccak(raw) != transaction:
             raise ChainResponseInvalid("the endpoint's transaction does not have the hash that was asked for")
@@ -235,27 +220,3 @@ def _receipt(answer: Mapping[str, Any], transaction: bytes) -> Receipt | None:
     if receipt.transaction != transaction:
         raise ChainResponseInvalid("the endpoint answered the receipt of another transaction")
     return receipt
-
-
-def _rebuild(answer: Mapping[str, Any]) -> bytes:
-    if int(answer["type"]) != 2:
-        raise ValueError("only EIP-1559 transactions are rebuilt")
-    fields = {
-        "type": 2,
-        "chainId": answer["chainId"],
-        "nonce": answer["nonce"],
-        "maxPriorityFeePerGas": answer["maxPriorityFeePerGas"],
-        "maxFeePerGas": answer["maxFeePerGas"],
-        "gas": answer["gas"],
-        "to": b"" if answer.get("to") is None else HexBytes(answer["to"]),
-        "value": answer["value"],
-        "data": HexBytes(answer["input"]),
-        "accessList": [
-            {"address": entry["address"], "storageKeys": [HexBytes(key) for key in entry["storageKeys"]]}
-            for entry in answer.get("accessList", [])
-        ],
-        "v": answer["v"],
-        "r": int.from_bytes(HexBytes(answer["r"]), "big"),
-        "s": int.from_bytes(HexBytes(answer["s"]), "big"),
-    }
-    return bytes(TypedTransaction.from_dict(cast(Any, fields)).encode())

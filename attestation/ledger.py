@@ -15,10 +15,11 @@ from web3.providers.base import BaseProvider
 
 from attestation import artefact
 from attestation.artefact import Terms
-from attestation.chain_client import Call, ChainClient
+from attestation.chain_client import ChainClient
 from attestation.chain_errors import ChainArgumentInvalid, ChainMismatch, ChainResponseInvalid, ChainReverted
 from attestation.eip712 import AttestationFields, Domain, join_signatures
 from attestation.rpc_provider import HttpProvider
+from attestation.transactions import Call
 
 _ZERO: Final = bytes(32)
 

@@ -3,17 +3,14 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-from eth_account import Account
-from web3 import Web3
 
 from attestation import artefact
 from attestation.artefact import Terms
-from attestation.chain_client import Call, ChainClient, Receipt
+from attestation.chain_client import ChainClient, Receipt
 from attestation.chain_errors import ChainReverted
 from attestation.eip712 import AttestationFields, Opening, sign_attestation
 from attestation.ledger import Ledger
+from attestation.transactions import Call, sign
 from protocol.parameters import GROUP_ORDER
 from prover import add_points, commit_outputs, random_scalars
 from tests.contracts.chains import TestChain, account, key
@@ -28,20 +25,8 @@ def terms(n: int = 4, t: int = 1, digest: bytes = b"\x11" * 32) -> Terms:
 
 def send(client: ChainClient, sender: str, call: Call, gas: int = GAS) -> Receipt:
     """Sign `call` with the key of the name `sender`, send it, and wait until it is mined."""
-    fees = client.fees()
-    transaction: dict[str, Any] = {
-        "type": 2,
-        "chainId": client.chain_id,
-        "nonce": client.nonce(account(sender)),
-        "gas": gas,
-        "maxFeePerGas": fees.max_fee,
-        "maxPriorityFeePerGas": fees.tip,
-        "value": 0,
-        "data": call.data,
-    }
-    if call.to is not None:
-        transaction["to"] = Web3.to_checksum_address(call.to)
-    raw = bytes(Account.sign_transaction(transaction, key(sender)).raw_transaction)
+    nonce = client.nonce(account(sender))
+    raw = sign(key(sender), call, chain_id=client.chain_id, nonce=nonce, gas=gas, fees=client.fees())
     name = client.send(raw)
     deadline = time.monotonic() + 10
     while (receipt := client.receipt(name)) is None:
