@@ -76,6 +76,9 @@ def _open_sum(identity: Identity, state: Opened, sender: int, opening: Opening) 
     info = seal_info(consortium.digest, state.offered.offer.query_id, Round.OPEN, sender, identity.index)
     try:
         share_sum = open_sealed(_sealed(identity, opening), key, info)
+        # A vector with zeros behind it lies on the same polynomials, but does not add up with the others.
+        if len(share_sum) != state.offered.secrets_bytes:
+            raise ShareSumInvalid("the sum has the wrong length")
         prover.check_share(sender, share_sum, frozen.commitments, consortium.threshold, consortium.size)
     except ProofwardError as error:
         raise ShareSumInvalid(error.message, where=f"opening of member {sender}") from error

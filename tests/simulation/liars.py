@@ -1,0 +1,223 @@
+"""Nodes that lie in one place. They hold real keys and sign what they say, as a corrupt hospital would."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import prover
+from circuits.evaluate import evaluate
+from mpc_nodes.node import Node
+from mpc_nodes.rounds import deal
+from mpc_nodes.sealing import seal
+from mpc_nodes.session import Checked, Dealt, Endorsed, Frozen, Opened, Session
+from protocol.document import Document
+from protocol.messages import Deal, Freeze, LeftOut, Opening, Round, Verdict
+from protocol.parameters import GROUP_ORDER, POINT_BYTES, SCALAR_BYTES
+from protocol.signatures import sign_contribution
+from protocol.signing import seal_info
+
+
+def plus_one(vector: bytes, position: int) -> bytes:
+    """A scalar vector with one more at `position`; 0 is the blinder."""
+    start = SCALAR_BYTES * position
+    value = (int.from_bytes(vector[start : start + SCALAR_BYTES], "big") + 1) % GROUP_ORDER
+    return vector[:start] + value.to_bytes(SCALAR_BYTES, "big") + vector[start + SCALAR_BYTES :]
+
+
+def wrong_value(vector: bytes) -> bytes:
+    return plus_one(vector, 1)
+
+
+def wrong_blinding(vector: bytes) -> bytes:
+    return plus_one(vector, 0)
+
+
+def both_wrong(vector: bytes) -> bytes:
+    return plus_one(plus_one(vector, 0), 1)
+
+
+class _Dealer(Node):
+    """Deals like an honest node, up to what a subclass changes."""
+
+    def _deal(self, state: Dealt) -> Document:
+        plan = state.offered.plan
+        values = evaluate(plan, self._datasets.chunks(state.decided.decision.root or ""))
+        secret = prover.random_scalars(1) + b"".join(map(prover.scalar_from_int, values))
+        return self.lie(state, secret)
+
+    def lie(self, state: Dealt, secret: bytes) -> Document:
+        points, shares = self.polynomials(secret, self._identity.consortium.threshold)
+        return self.signed(state, points, shares)
+
+    def polynomials(self, secret: bytes, degree: int) -> tuple[list[str], list[bytes]]:
+        """Commitments and shares of polynomials of any degree, without the checks of an honest dealer."""
+        count = len(secret) // SCALAR_BYTES
+        rows = [secret, *(prover.random_scalars(count) for _ in range(degree))]
+        points = [_commit(row) for row in rows]
+        return points, [_evaluate(rows, index) for index in range(1, self._identity.consortium.size + 1)]
+
+    def signed(self, state: Dealt, points: Sequence[str], shares: Sequence[bytes], **changes: Any) -> Deal:
+        contribution = deal.contribute(self._identity, state, points).model_copy(update=changes)
+        return Deal(
+            contribution=sign_contribution(self._identity.keys.signing, contribution),
+            shares=deal.seal_shares(self._identity, state, shares),
+        )
+
+
+def _commit(row: bytes) -> str:
+    count = len(row) // SCALAR_BYTES
+    return prover.msm(prover.generators("U", 0, count), row).hex()
+
+
+def _evaluate(rows: Sequence[bytes], index: int) -> bytes:
+    count = len(rows[0]) // SCALAR_BYTES
+    out = []
+    for position in range(count):
+        start = SCALAR_BYTES * position
+        coefficients = [int.from_bytes(row[start : start + SCALAR_BYTES], "big") for row in rows]
+        out.append(prover.scalar_from_int(sum(c * index**j for j, c in enumerate(coefficients)) % GROUP_ORDER))
+    return b"".join(out)
+
+
+def deals_wrong_share(victim: int, change: Callable[[bytes], bytes]) -> type[Node]:
+    """A dealer whose share for `victim` does not lie on its polynomials."""
+
+    class Liar(_Dealer):
+        def lie(self, state: Dealt, secret: bytes) -> Document:
+            points, shares = self.polynomials(secret, self._identity.consortium.threshold)
+            shares[victim - 1] = change(shares[victim - 1])
+            return self.signed(state, points, shares)
+
+    return Liar
+
+
+def deals_noise(victim: int) -> type[Node]:
+    """A dealer whose ciphertext for `victim` has the right length and does not open."""
+
+    class Liar(_Dealer):
+        def lie(self, state: Dealt, secret: bytes) -> Document:
+            honest = self.signed(state, *self.polynomials(secret, self._identity.consortium.threshold))
+            shares = list(honest.shares)
+            shares[victim - 1] = secrets.token_hex(len(shares[victim - 1]) // 2)
+            return honest.model_copy(update={"shares": tuple(shares)})
+
+    return Liar
+
+
+def deals_degree(degree: int) -> type[Node]:
+    """A dealer with polynomials of another degree, and honest shares of them (attacks.md M2)."""
+
+    class Liar(_Dealer):
+        def lie(self, state: Dealt, secret: bytes) -> Document:
+            return self.signed(state, *self.polynomials(secret, degree))
+
+    return Liar
+
+
+class LeadingIdentity(_Dealer):
+    """A dealer whose polynomials have the right number of coefficients, the last of them zero."""
+
+    def lie(self, state: Dealt, secret: bytes) -> Document:
+        points, shares = self.polynomials(secret, self._identity.consortium.threshold - 1)
+        return self.signed(state, [*points, "00" * POINT_BYTES], shares)
+
+
+def deals_with(**changes: Any) -> type[Node]:
+    """A dealer whose contribution says something else in one place."""
+
+    class Liar(_Dealer):
+        def lie(self, state: Dealt, secret: bytes) -> Document:
+            return self.signed(state, *self.polynomials(secret, self._identity.consortium.threshold), **changes)
+
+    return Liar
+
+
+def deals_shares(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> type[Node]:
+    """A dealer whose list of sealed shares is not what it should be."""
+
+    class Liar(_Dealer):
+        def lie(self, state: Dealt, secret: bytes) -> Document:
+            honest = self.signed(state, *self.polynomials(secret, self._identity.consortium.threshold))
+            return honest.model_copy(update={"shares": change(honest.shares)})
+
+    return Liar
+
+
+class Nonsense(_Dealer):
+    """A dealer that signs another document than a deal."""
+
+    def lie(self, state: Dealt, secret: bytes) -> Document:
+        return Verdict(offer=state.offered.offer.digest, decisions=state.decisions.digest, checks=())
+
+
+def says(kind: type[Session | Endorsed], change: Callable[[Node, Any, Any], Document]) -> type[Node]:
+    """A node that changes what it would honestly say in one state."""
+
+    class Liar(Node):
+        def _answer(self, state: Session | Endorsed) -> Document:
+            honest = super()._answer(state)
+            return change(self, state, honest) if isinstance(state, kind) else honest
+
+    return Liar
+
+
+def complains(dealer: int, key: Callable[[Checked], str]) -> type[Node]:
+    """A member that complains about a good share of `dealer`, revealing `key`."""
+
+    def change(_: Node, state: Checked, verdict: Verdict) -> Verdict:
+        checks = tuple(
+            check.model_copy(update={"complaint": key(state)}) if check.dealer == dealer else check
+            for check in verdict.checks
+        )
+        return verdict.model_copy(update={"checks": checks})
+
+    return says(Checked, change)
+
+
+def cites(dealer: int) -> type[Node]:
+    """A member that cites a deal that `dealer` never made."""
+
+    def change(_: Node, state: Checked, verdict: Verdict) -> Verdict:
+        checks = tuple(
+            check.model_copy(update={"deal": secrets.token_hex(32)}) if check.dealer == dealer else check
+            for check in verdict.checks
+        )
+        return verdict.model_copy(update={"checks": checks})
+
+    return says(Checked, change)
+
+
+def freezes(change: Callable[[Freeze], Freeze]) -> type[Node]:
+    """A member that signs another set."""
+    return says(Frozen, lambda _node, _state, freeze: change(freeze))
+
+
+def opens(change: Callable[[Opened], bytes]) -> type[Node]:
+    """A member that sends another sum of shares to everybody."""
+
+    def lie(node: Node, state: Opened, honest: Opening) -> Opening:
+        return reseal(node, state, change(state))
+
+    return says(Opened, lie)
+
+
+def reseal(node: Node, state: Opened, vector: bytes) -> Opening:
+    identity, offer = node._identity, state.offered.offer
+    decisions = state.frozen.checked.dealt.decisions.by_member
+    sealed = [""] * identity.consortium.size
+    for receiver in state.receivers:
+        info = seal_info(identity.consortium.digest, offer.query_id, Round.OPEN, identity.index, receiver)
+        sealed[receiver - 1] = seal(vector, decisions[receiver].keys[identity.index - 1], info).hex()
+    return Opening(freeze=state.frozen.freeze.digest, shares=tuple(sealed))
+
+
+class Slanderer(Node):
+    """A member that accuses an honest one in its endorsement."""
+
+    victim: ClassVar[int] = 1
+
+    def _answer(self, state: Session | Endorsed) -> Document:
+        honest = super()._answer(state)
+        if isinstance(state, Endorsed):
+            return honest.model_copy(update={"accused": (LeftOut(hospital=self.victim, reason="share-sum-invalid"),)})
+        return honest
