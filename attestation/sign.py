@@ -34,7 +34,7 @@ def is_opened_on_chain(statement: Statement) -> bool:
     aggregate = predicate.aggregate
     return (
         predicate.offer.publication == "aggregate"
-        and not aggregate.suppressed
+        and None not in aggregate.cells
         and aggregate.blinding is not None
         and 1 <= len(aggregate.cells) <= MAX_CHAIN_CELLS
     )

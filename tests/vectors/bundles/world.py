@@ -6,6 +6,7 @@ Everything that looks random comes from SHA-256 over a counter, so an answer is 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -164,10 +165,10 @@ class World:
         return {i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=1024)) for i in self.indices}
 
     @cached_property
-    def registrations(self) -> dict[int, SignedRegistration]:
+    def registrations(self) -> dict[int, Registration]:
         return {i: self._register(i) for i in self.indices}
 
-    def _register(self, index: int) -> SignedRegistration:
+    def _register(self, index: int) -> Registration:
         committed = commit_dataset(
             self.chunks[index],
             dataset_id="patients",
@@ -175,7 +176,7 @@ class World:
             secret=Stream(f"dataset secret {index}")(32),
             store=lambda blob: None,
         )
-        registration = Registration(
+        return Registration(
             consortium=self.consortium.digest,
             hospital=index,
             dataset="patients",
@@ -190,7 +191,6 @@ class World:
             salt=Stream(f"salt {index}")(32).hex(),
             valid_from=1_699_000_000,
         )
-        return sign_registration(self.key(index), registration)
 
     def ask(self, sql: str, **how: object) -> "Answer":
         """An honest answer; `how` are the fields of `Answer`."""
@@ -215,6 +215,13 @@ class World:
         return describe_transaction(bytes(Account.sign_transaction(fields, self.account(index)).raw_transaction))
 
 
+E = TypeVar("E", Offer, Registration, Decision, Contribution, Freeze, Statement)
+
+
+class Edit(Protocol):
+    def __call__(self, document: E, /) -> E: ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """One query, round by round. Parts are made when they are first used.
@@ -225,6 +232,8 @@ class Answer:
         dropped: members that accept but are left out, with the reason.
         minimum_cohort: of every hospital's policy.
         lie: changes a hospital's cells before it commits to them.
+        edit: changes any document before its author signs it. What comes later is built on the changed document, so that
+            the bundle is consistent in itself: the lie of a whole consortium.
     """
 
     world: World
@@ -237,6 +246,7 @@ class Answer:
     minimum_cohort: int = 5
     minimum_hospitals: int = 2
     lie: Callable[[int, list[int]], list[int]] = lambda _, cells: cells
+    edit: Edit = lambda document: document
 
     @cached_property
     def plan(self) -> Plan:
@@ -244,7 +254,7 @@ class Answer:
 
     @cached_property
     def offer(self) -> Offer:
-        return Offer(
+        offer = Offer(
             consortium=self.world.consortium.digest,
             query_id=Stream(f"query id {self.label}")(32).hex(),
             nonce=Stream(f"nonce {self.label}")(32).hex(),
@@ -258,6 +268,12 @@ class Answer:
             submitted_at=1_700_000_000,
             expires_at=1_700_000_600,
         )
+        return self.edit(offer)
+
+    @cached_property
+    def registrations(self) -> dict[int, SignedRegistration]:
+        registered = self.world.registrations.items()
+        return {i: sign_registration(self.world.key(i), self.edit(document)) for i, document in registered}
 
     @cached_property
     def decided(self) -> dict[int, Decision]:
@@ -266,16 +282,17 @@ class Answer:
     def _decide(self, index: int) -> Decision:
         refusal = self.refuse.get(index)
         stream = Stream(f"one-time keys {self.label} {index}")
-        return Decision(
+        decision = Decision(
             offer=self.offer.digest,
             accept=refusal is None,
             refusal=refusal,
-            root=None if refusal else self.world.registrations[index].registration.root,
+            root=None if refusal else self.registrations[index].registration.root,
             minimum_cohort=0 if refusal else self.minimum_cohort,
             minimum_hospitals=0 if refusal else self.minimum_hospitals,
             keys=tuple(stream(32).hex() for _ in self.world.indices),
             log=LogHead(sequence=10 + index, head=Stream(f"log {self.label} {index}")(32).hex()),
         )
+        return self.edit(decision)
 
     @cached_property
     def decisions(self) -> dict[int, SignedMessage]:
@@ -307,16 +324,16 @@ class Answer:
             schema_hash=world.schema.hash,
             decisions=decisions_digest(list(self.decisions.values())),
             hospital=index,
-            root=world.registrations[index].registration.root,
+            root=self.registrations[index].registration.root,
             commitment=points[0],
             sharing=tuple(points[1:]),
         )
-        return sign_contribution(world.key(index), contribution), deal.shares
+        return sign_contribution(world.key(index), self.edit(contribution)), deal.shares
 
     @cached_property
     def frozen(self) -> Freeze:
         reasons = dict.fromkeys(self.silent, "no-answer") | dict(self.refuse) | dict(self.dropped)
-        return Freeze(
+        freeze = Freeze(
             offer=self.offer.digest,
             decisions=decisions_digest(list(self.decisions.values())),
             verdicts=Stream(f"verdicts {self.label}")(32).hex(),
@@ -326,6 +343,7 @@ class Answer:
             blamed=tuple(LeftOut(hospital=i, reason=reason) for i, reason in sorted(self.dropped.items())),
             minimum_cohort=max(self.decided[i].minimum_cohort for i in self.qualified),
         )
+        return self.edit(freeze)
 
     @cached_property
     def freezes(self) -> dict[int, SignedMessage]:
@@ -342,7 +360,7 @@ class Answer:
 
     @cached_property
     def statement(self) -> Statement:
-        return build_statement(
+        statement = build_statement(
             consortium=self.world.consortium,
             chain=self.world.chain,
             offer=self.offer,
@@ -352,6 +370,7 @@ class Answer:
             decisions=self.decided,
             secrets=self.secrets,
         )
+        return self.edit(statement)
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -366,7 +385,7 @@ class Answer:
             signatures={
                 m.address: sign_statement(self.world.account(m.index), statement, consortium) for m in consortium.members
             },
-            registrations=list(self.world.registrations.values()),
+            registrations=list(self.registrations.values()),
             contributions=[signed for signed, _ in self.dealt.values()],
             decisions=list(self.decisions.values()),
             freezes=list(self.freezes.values()),
@@ -376,7 +395,7 @@ class Answer:
     def record(self) -> ChainRecord:
         """The transactions of posting, signed but sent to no chain."""
         world = self.world
-        roots = [(i, register_call(world.chain, world.registrations[i].registration)) for i in self.qualified]
+        roots = [(i, register_call(world.chain, self.registrations[i].registration)) for i in self.qualified]
         return ChainRecord(
             attestation=world.transaction(chain_call(self.statement, self.bundle.signatures), 1, nonce=7),
             registrations=tuple(world.transaction(call, i) for i, call in roots),
