@@ -140,6 +140,13 @@ class NotOnCommittee(ProofwardError):
     kind = Kind.CONFLICT
 
 
+class HospitalDeclined(ProofwardError):
+    """A hospital that refused the query is asked to deal."""
+
+    code = "hospital-declined"
+    kind = Kind.DENIED
+
+
 class DecisionsDiffer(ProofwardError):
     """A message is about other decisions than this node received."""
 

@@ -7,7 +7,7 @@ it is sent, and sent again if asked again (attacks.md I6). Specification: docs/s
 from collections.abc import Callable, Sequence
 
 import prover
-from mpc_nodes.errors import QuorumMissing, RoundInputsInvalid, TooFewHospitals
+from mpc_nodes.errors import HospitalDeclined, QuorumMissing, RoundInputsInvalid, TooFewHospitals
 from mpc_nodes.rounds import decision as decision_round
 from mpc_nodes.sealing import seal
 from mpc_nodes.session import Dealt, Decided, Identity
@@ -33,8 +33,11 @@ def receive(identity: Identity, state: Decided, messages: tuple[SignedMessage, .
 
 
 def check_worth_dealing(state: Dealt) -> None:
-    """Check that this hospital can still be in a qualified set. Raises TooFewHospitals."""
-    accepting, minimum = len(state.decisions.accepting), state.decided.decision.minimum_hospitals
+    """Check that this hospital can be in a qualified set. Raises HospitalDeclined, TooFewHospitals."""
+    own = state.decided.decision
+    if not own.accept:
+        raise HospitalDeclined(f"this hospital refused the query: {own.refusal}")
+    accepting, minimum = len(state.decisions.accepting), own.minimum_hospitals
     if accepting < minimum:
         raise TooFewHospitals(f"{accepting} hospitals accept, the policy asks for {minimum}")
 
@@ -58,7 +61,7 @@ def contribute(identity: Identity, state: Dealt, points: Sequence[str]) -> Contr
     """The public part: what is committed to (`points` are A_0 .. A_t), and everything that it is about."""
     offered, root = state.offered, state.decided.decision.root
     if root is None:
-        raise RoundInputsInvalid("a hospital that does not take part has nothing to contribute")
+        raise HospitalDeclined("a hospital that refused has nothing to contribute")
     return Contribution(
         generators=prover.generator_digest(),
         consortium=identity.consortium.digest,
