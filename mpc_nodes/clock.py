@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Protocol, TypeVar
 
 from mpc_nodes.transport_errors import DeadlineExceeded
 
@@ -78,11 +78,16 @@ class ThreadWorker:
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._unfinished: set[Future[Any]] = set()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of `work`, or its exception."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        """The result of `work`, or its exception. Cancelling the caller does not stop work that has begun."""
+        future = self._executor.submit(work)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return await asyncio.wrap_future(future)
 
-    def close(self) -> None:
-        """Wait for the work in hand; what has not begun is dropped."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+    def close(self, seconds: float | None = None) -> bool:
+        """Drop what has not begun and wait up to `seconds` for the work in hand; whether it is done."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        return not wait(list(self._unfinished), seconds).not_done

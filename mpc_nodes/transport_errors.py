@@ -99,3 +99,10 @@ class TrialExists(ProofwardError):
 
     code = "trial-exists"
     kind = Kind.CONFLICT
+
+
+class NodeRunning(ProofwardError):
+    """Another process of this node runs already with the same state directory."""
+
+    code = "node-running"
+    kind = Kind.CONFLICT
