@@ -181,7 +181,7 @@ def register_dataset(
         ProofwardError: of the table, and then nothing is registered; or of the chain, and then the node goes on from there.
     """
     config = load_node_config(config_path)
-    os.umask(0o077)
+    process.prepare("warning")
     opened = open_node(config, SystemClock())
     try:
         with (
