@@ -53,6 +53,7 @@ _ALLOWED: Final = _NAMES | {
     TokenType.STRING,
     TokenType.DATE,
     TokenType.DASH,
+    TokenType.DOT,
     TokenType.SEMICOLON,
 }
 # After these a sign belongs to a number; anywhere else it is arithmetic.
@@ -73,6 +74,8 @@ _BEFORE_SIGN: Final = frozenset(
         TokenType.NOT,
     }
 )
+_JOINERS: Final = (TokenType.WHERE, TokenType.AND, TokenType.OR)
+_CLOSERS: Final = (None, TokenType.AND, TokenType.OR, TokenType.R_PAREN, TokenType.GROUP_BY, TokenType.SEMICOLON)
 _ONE_DATASET = "query one dataset; every hospital holds the same table"
 _NO_ARITHMETIC = "aggregates and comparisons take a column name; compute on the result instead"
 _NEAREST: Final = {
@@ -109,7 +112,6 @@ _NEAREST: Final = {
     "/": _NO_ARITHMETIC,
     "%": _NO_ARITHMETIC,
     "||": _NO_ARITHMETIC,
-    ".": "there is one dataset: write the column name alone",
     "INSERT": "only SELECT is accepted",
     "UPDATE": "only SELECT is accepted",
     "DELETE": "only SELECT is accepted",
@@ -187,8 +189,12 @@ def _check_token(sql: str, tokens: Sequence[Token], index: int, names: Collectio
     word = " ".join(sql[token.start : token.end + 1].upper().split())
     if kind not in _ALLOWED and not (token.text.lower() in names or before is TokenType.ALIAS):
         raise unsupported(sql, token.start, word[:40], _NEAREST.get(word) or _NEAREST.get(word.split(" ")[0]))
-    if kind is TokenType.DASH and (after is not TokenType.NUMBER or before not in _BEFORE_SIGN):
+    if kind is TokenType.DASH and (after not in (TokenType.NUMBER, TokenType.DOT) or before not in _BEFORE_SIGN):
         raise unsupported(sql, token.start, "arithmetic", _NO_ARITHMETIC)
+    if kind is TokenType.DOT and (after is not TokenType.NUMBER or before not in (*_BEFORE_SIGN, TokenType.DASH)):
+        raise unsupported(sql, token.start, "a qualified name", "there is one dataset: write the column name alone")
+    if kind in (TokenType.TRUE, TokenType.FALSE, TokenType.NULL) and before in _JOINERS and after in _CLOSERS:
+        raise unsupported(sql, token.start, f"{word} as a condition", "leave it out")
     if kind is TokenType.SEMICOLON and index + 1 < len(tokens):
         raise unsupported(sql, tokens[index + 1].start, "a second statement", "send one query at a time")
     if after is TokenType.L_PAREN and kind in _NAMES and token.text.upper() not in FUNCTION_NAMES:

@@ -130,6 +130,8 @@ class _Reader:
 
     def _group_by(self, group: exp.Group) -> tuple[str, ...]:
         self._only(group, "GROUP BY", "expressions")
+        if not group.expressions:
+            raise QuerySyntax("GROUP BY names no column", where=lexical.place(self._sql, len(self._sql)))
         if len(group.expressions) > MAX_GROUP_COLUMNS:
             self._refuse(group, f"GROUP BY over more than {MAX_GROUP_COLUMNS} columns", "send one query for each combination")
         columns = []
@@ -238,7 +240,7 @@ class _Reader:
         return tuple(operands)
 
     def _comparison(self, node: exp.Expression, operator: Operator) -> Compare:
-        left, right = node.this, node.expression
+        left, right = _bare(node.this), _bare(node.expression)
         if isinstance(left, exp.Column) and isinstance(right, exp.Column):
             self._refuse(node, "comparing two columns", "compare a column with a constant")
         if is_constant(left) and isinstance(right, exp.Column):
@@ -279,15 +281,13 @@ class _Reader:
         self._refuse(node, "this form of IS", "IS [NOT] NULL, or IS [NOT] TRUE on a boolean column")
 
     def _operand(self, node: exp.Expression) -> Column:
-        while isinstance(node, exp.Paren):
-            node = node.this
+        node = _bare(node)
         if not isinstance(node, exp.Column):
             self._refuse(node, "this comparison", "compare a column with a constant")
         return self._column(node)
 
     def _constant(self, node: exp.Expression, column: Column) -> Constant:
-        while isinstance(node, exp.Paren):
-            node = node.this
+        node = _bare(node)
         if not is_constant(node):
             self._refuse(node, "comparing with anything but a constant", "compare a column with a constant")
         return read_constant(node, column, self._place(node))
@@ -327,3 +327,10 @@ class _Reader:
                 return int(min(starts))
             place = place.parent
         return 0
+
+
+def _bare(node: exp.Expression) -> exp.Expression:
+    """The node inside any parentheses."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
