@@ -15,10 +15,9 @@ from prover.reference.group import multi, plus, total
 
 
 def onehot_blinder(blinding_key: bytes, context: bytes, value: int, block: int) -> int:
-    """rho[t,i] of digit value `value` and row block `block`: HMAC-SHA-512 (RFC 2104) reduced modulo r."""
-    message = labels.ONEHOT_BLINDER + len(context).to_bytes(8, "big") + context
-    message += value.to_bytes(4, "big") + block.to_bytes(4, "big")
-    return wide_scalar(hmac.digest(blinding_key, message, "sha512"))
+    """rho[t,i] of digit value `value` and row block `block`: HMAC-SHA-512 (RFC 2104) under the digit's own key."""
+    digit_key = hmac.digest(blinding_key, labels.ONEHOT_BLINDER + context, "sha512")
+    return wide_scalar(hmac.digest(digit_key, value.to_bytes(4, "big") + block.to_bytes(4, "big"), "sha512"))
 
 
 def commit_onehot(

@@ -7,7 +7,7 @@
 use crate::{Error, Result};
 use ark_bn254::{Fq, G1Affine};
 use ark_ec::AffineRepr;
-use ark_ff::Field;
+use ark_ff::{AdditiveGroup, Field};
 
 /// A point that is not the identity, without the flag and padding that `G1Affine` carries: one cache line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +17,10 @@ pub struct Finite {
 }
 
 impl Finite {
-    pub fn new(point: &G1Affine) -> Result<Self> {
-        let (x, y) = point.xy().ok_or(Error::Internal("a generator is the identity"))?;
-        Ok(Self { x, y })
+    /// The coordinates of `point`; for the identity (0, 0), which is not on the curve and must not be added.
+    pub fn new(point: &G1Affine) -> Self {
+        let (x, y) = point.xy().unwrap_or_default();
+        Self { x, y }
     }
 
     pub fn negated(self) -> Self {
@@ -28,15 +29,26 @@ impl Finite {
 }
 
 /// Pairs that share one inversion: enough to make it cheap, few enough to stay in the first-level cache.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
 
 /// Lists of points laid end to end. Its buffers are used again from one block of rows to the next.
 #[derive(Default)]
 pub struct Lists {
     points: Vec<Finite>,
     lengths: Vec<usize>,
+    ended: usize,
     halved: Vec<Finite>,
-    batch: Batch,
+    pairs: Vec<Pair>,
+    products: Vec<Fq>,
+}
+
+/// Two neighbours that will be added.
+#[derive(Clone, Copy)]
+struct Pair {
+    /// The place of the first of them.
+    from: usize,
+    /// The place of their sum.
+    to: usize,
 }
 
 impl Lists {
@@ -44,6 +56,7 @@ impl Lists {
     pub fn clear(&mut self) {
         self.points.clear();
         self.lengths.clear();
+        self.ended = 0;
     }
 
     /// Adds a point to the list that is being written.
@@ -51,10 +64,10 @@ impl Lists {
         self.points.push(point);
     }
 
-    /// Ends the list that is being written; `written` is the number of points so far in all lists.
+    /// Ends the list that is being written.
     pub fn end_list(&mut self) {
-        let before: usize = self.lengths.iter().sum();
-        self.lengths.push(self.points.len() - before);
+        self.lengths.push(self.points.len() - self.ended);
+        self.ended = self.points.len();
     }
 
     /// Replaces every list by its sum: one point, or none for an empty list.
@@ -77,75 +90,99 @@ impl Lists {
     }
 
     fn halve(&mut self) -> Result<()> {
-        self.halved.clear();
-        self.halved.reserve(self.points.len() / 2 + self.lengths.len());
-        let mut rest = self.points.as_slice();
+        let total = self.lengths.iter().map(|length| length.div_ceil(2)).sum();
+        self.halved.resize(
+            total,
+            Finite {
+                x: Fq::ZERO,
+                y: Fq::ZERO,
+            },
+        );
+        self.pairs.clear();
+        let (mut from, mut to) = (0, 0);
         for length in &mut self.lengths {
-            let (list, others) = rest.split_at(*length);
-            rest = others;
-            let pairs = list.chunks_exact(2);
-            let single = pairs.remainder().first();
-            for pair in pairs {
-                self.batch.push(pair[0], pair[1], self.halved.len());
-                self.halved.push(pair[0]);
-                if self.batch.pairs.len() == BATCH {
-                    self.batch.add(&mut self.halved)?;
-                }
+            let pairs = *length / 2;
+            self.pairs.extend((0..pairs).map(|pair| Pair {
+                from: from + 2 * pair,
+                to: to + pair,
+            }));
+            if *length % 2 == 1 {
+                self.halved[to + pairs] = self.points[from + *length - 1];
             }
-            self.halved.extend(single);
+            from += *length;
             *length = length.div_ceil(2);
+            to += *length;
         }
-        self.batch.add(&mut self.halved)?;
+        for batch in self.pairs.chunks(BATCH) {
+            add_pairs(&self.points, batch, &mut self.products, &mut self.halved)?;
+        }
         std::mem::swap(&mut self.points, &mut self.halved);
         Ok(())
     }
 }
 
-/// Additions that wait for their common inversion.
-#[derive(Default)]
-struct Batch {
-    pairs: Vec<Pair>,
-    product: Option<Fq>,
-}
-
-struct Pair {
-    a: Finite,
-    b: Finite,
-    /// Where the sum goes.
-    place: usize,
-    /// b.x - a.x.
-    run: Fq,
-    /// The product of `run` of all pairs before this one.
-    before: Fq,
-}
-
-impl Batch {
-    fn push(&mut self, a: Finite, b: Finite, place: usize) {
+/// Adds each pair of `points` into its place of `sums`, with one inversion. `products` is scratch space.
+fn add_pairs(points: &[Finite], pairs: &[Pair], products: &mut Vec<Fq>, sums: &mut [Finite]) -> Result<()> {
+    products.clear();
+    let mut product = Fq::ONE;
+    for pair in pairs {
+        products.push(product);
+        product *= points[pair.from + 1].x - points[pair.from].x;
+    }
+    let mut inverse = product
+        .inverse()
+        .ok_or(Error::Internal("two partial sums have one x-coordinate"))?;
+    for (pair, product) in pairs.iter().zip(products.iter()).rev() {
+        let (a, b) = (points[pair.from], points[pair.from + 1]);
         let run = b.x - a.x;
-        let before = self.product.unwrap_or(Fq::ONE);
-        self.product = Some(before * run);
-        self.pairs.push(Pair {
-            a,
-            b,
-            place,
-            run,
-            before,
-        });
+        let slope = (b.y - a.y) * (inverse * product);
+        inverse *= run;
+        let x = slope.square() - a.x - b.x;
+        let y = slope * (a.x - x) - a.y;
+        sums[pair.to] = Finite { x, y };
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generators::{Family, first};
+    use ark_bn254::G1Projective;
+    use ark_ec::{AdditiveGroup, CurveGroup};
+
+    #[test]
+    fn lists_of_every_length_are_summed() -> Result<()> {
+        let generators = first(Family::RowPosition, 2000)?;
+        let mut lists = Lists::default();
+        // Twice, because buffers are used again; long lists need more than one batch.
+        for lengths in [[0, 1, 2, 3, 1500, 0, 7], [5, 0, 0, 1024, 1, 2, 600]] {
+            lists.clear();
+            let mut expected = Vec::new();
+            for length in lengths {
+                let mut sum = G1Projective::ZERO;
+                for point in &generators[..length] {
+                    lists.push(Finite::new(point));
+                    sum += point;
+                }
+                lists.end_list();
+                expected.push((length > 0).then(|| Finite::new(&sum.into_affine())));
+            }
+            lists.reduce()?;
+            assert_eq!(lists.sums().collect::<Vec<_>>(), expected);
+        }
+        Ok(())
     }
 
-    fn add(&mut self, sums: &mut [Finite]) -> Result<()> {
-        let Some(product) = self.product.take() else {
-            return Ok(());
-        };
-        let mut inverse = product
-            .inverse()
-            .ok_or(Error::Internal("two partial sums have one x-coordinate"))?;
-        for pair in self.pairs.drain(..).rev() {
-            let slope = (pair.b.y - pair.a.y) * (inverse * pair.before);
-            inverse *= pair.run;
-            let x = slope.square() - pair.a.x - pair.b.x;
-            let y = slope * (pair.a.x - x) - pair.a.y;
-            sums[pair.place] = Finite { x, y };
+    #[test]
+    fn equal_points_are_an_error_and_not_a_wrong_sum() -> Result<()> {
+        let point = Finite::new(&first(Family::RowPosition, 1)?[0]);
+        for other in [point, point.negated()] {
+            let mut lists = Lists::default();
+            lists.push(point);
+            lists.push(other);
+            lists.end_list();
+            assert!(lists.reduce().is_err());
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ pub mod pedersen;
 pub mod prf;
 pub mod representation;
 pub mod sharing;
+pub mod tables;
 pub mod transcript;
 
 #[cfg(feature = "python")]

@@ -1,17 +1,16 @@
 //! One-hot commitments of one digit of a chunk (docs/spec/02-tables.md, section 2).
 //!
-//! C[t,i] = sum_j [code(i,j) = t] G_j + rho[t,i] H for row blocks i of `columns` rows. Each present row is one addition.
+//! C[t,i] = sum_j [code(i,j) = t] G_j + rho[t,i] H for row blocks i of `columns` rows. Each present row is one addition;
+//! a digit with few values needs fewer, because neighbours often have one value and subsets of neighbours are precomputed.
 
-use crate::batch::{Finite, Lists};
+use crate::batch::Lists;
 use crate::codec::{POINT_BYTES, put_coordinates};
-use crate::generators::{Family, MAX_COLUMNS, first};
+use crate::generators::MAX_COLUMNS;
 use crate::prf::Prf;
+use crate::tables::{self, Subsets};
 use crate::{Error, Result, labels};
-use ark_bn254::{Fr, G1Affine, G1Projective};
-use ark_ec::{AdditiveGroup, CurveGroup};
-use ark_ff::PrimeField;
+use ark_bn254::Fr;
 use rayon::prelude::*;
-use std::sync::OnceLock;
 
 /// The code of a row in which the digit is NULL or that is padding.
 pub const ABSENT_CODE: u16 = 0xffff;
@@ -20,78 +19,26 @@ pub const MAX_ROWS: usize = 1 << 20;
 pub const KEY_BYTES: usize = 32;
 const MAX_THREADS: usize = 256;
 
-/// Bits of a signed window of rho. Wider is fewer additions and a table that leaves the cache; chosen by measurement.
-const WINDOW: usize = 13;
-const WINDOWS: usize = 255usize.div_ceil(WINDOW);
-const HALF_WINDOW: usize = 1 << (WINDOW - 1);
-
-/// d 2^(WINDOW w) H at place w HALF_WINDOW + d - 1, for d in 1..=HALF_WINDOW.
-static BLINDER_TABLE: OnceLock<Result<Vec<Finite>>> = OnceLock::new();
-
-fn blinder_table() -> Result<&'static [Finite]> {
-    match BLINDER_TABLE.get_or_init(build_blinder_table) {
-        Ok(table) => Ok(table),
-        Err(error) => Err(error.clone()),
-    }
-}
-
-fn build_blinder_table() -> Result<Vec<Finite>> {
-    let mut base: G1Projective = first(Family::RowBlinder, 1)?[0].into();
-    let mut multiples = Vec::with_capacity(WINDOWS * HALF_WINDOW);
-    for _ in 0..WINDOWS {
-        let step = base.into_affine();
-        let mut multiple = G1Projective::ZERO;
-        for _ in 0..HALF_WINDOW {
-            multiple += step;
-            multiples.push(multiple);
-        }
-        base = multiple.double();
-    }
-    G1Projective::normalize_batch(&multiples)
-        .iter()
-        .map(Finite::new)
-        .collect()
-}
-
-/// Appends the table points whose sum is rho H.
-fn push_blinder(rho: Fr, table: &[Finite], lists: &mut Lists) {
-    let limbs = rho.into_bigint().0;
-    let mut carry = 0;
-    for (window, multiples) in table.chunks_exact(HALF_WINDOW).enumerate() {
-        let raw = bits(&limbs, window * WINDOW) + carry;
-        // Signed digits in -2^(w-1) < d <= 2^(w-1): half the table, because -P costs nothing.
-        if raw > HALF_WINDOW {
-            carry = 1;
-            let magnitude = 2 * HALF_WINDOW - raw;
-            if magnitude > 0 {
-                lists.push(multiples[magnitude - 1].negated());
-            }
-        } else {
-            carry = 0;
-            if raw > 0 {
-                lists.push(multiples[raw - 1]);
-            }
-        }
-    }
-}
-
-fn bits(limbs: &[u64; 4], start: usize) -> usize {
-    let (limb, offset) = (start / 64, start % 64);
-    let low = limbs.get(limb).map_or(0, |value| value >> offset);
-    let high = match limbs.get(limb + 1) {
-        Some(value) if offset > 0 => value << (64 - offset),
-        _ => 0,
-    };
-    (low | high) as usize & (2 * HALF_WINDOW - 1)
-}
+/// A digit of at most so many values is summed by subsets of neighbours: with more, neighbours rarely share a value and
+/// the larger table costs more cache misses than it saves additions.
+const MAX_SUBSET_VALUES: usize = 16;
 
 /// What the commitments of one digit have in common.
 struct Digit<'a> {
     values: usize,
-    columns: &'a [G1Affine],
+    columns: usize,
+    subsets: &'a Subsets,
     prf: Prf,
-    context: &'a [u8],
-    blinders: &'a [Finite],
+}
+
+/// What a thread works with, used again from one row block to the next.
+#[derive(Default)]
+struct Scratch {
+    lists: Lists,
+    /// For each value, the table places of the subsets that are summed.
+    chosen: Vec<Vec<u32>>,
+    /// For each value, which rows of the current group have it.
+    masks: Vec<u8>,
 }
 
 /// Commits to N codes: K R points, C[t,i] at place t R + i.
@@ -122,13 +69,11 @@ pub fn commit(
             "the codes must fill between 1 and 2^20 places in whole row blocks",
         ));
     }
-    let generators = first(Family::RowPosition, columns)?;
     let digit = Digit {
         values,
-        columns: &generators[..columns],
-        prf: Prf::new(key)?,
-        context,
-        blinders: blinder_table()?,
+        columns,
+        subsets: tables::subsets(values <= MAX_SUBSET_VALUES)?,
+        prf: Prf::new(&Prf::new(key)?.bytes(&[labels::ONEHOT_BLINDER, context])[..])?,
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -138,8 +83,8 @@ pub fn commit(
         codes
             .par_chunks_exact(2 * columns)
             .enumerate()
-            .map_init(Lists::default, |lists, (block, codes)| {
-                digit.commit_block(block, codes, lists)
+            .map_init(Scratch::default, |scratch, (block, codes)| {
+                digit.commit_block(block, codes, scratch)
             })
             .collect::<Result<Vec<_>>>()
     })?;
@@ -155,14 +100,15 @@ pub fn commit(
 
 impl Digit<'_> {
     /// C[0,i] .. C[K-1,i] of row block i, encoded.
-    fn commit_block(&self, block: usize, codes: &[u8], lists: &mut Lists) -> Result<Vec<u8>> {
-        let positions = self.sort(block, codes)?;
+    fn commit_block(&self, block: usize, codes: &[u8], scratch: &mut Scratch) -> Result<Vec<u8>> {
+        self.choose(block, codes, scratch)?;
+        let lists = &mut scratch.lists;
         lists.clear();
-        for (value, positions) in positions.iter().enumerate() {
-            for position in positions {
-                lists.push(Finite::new(&self.columns[usize::from(*position)])?);
+        for (value, chosen) in scratch.chosen.iter().enumerate() {
+            for place in chosen {
+                lists.push(self.subsets.points[*place as usize]);
             }
-            push_blinder(self.blinder(value, block), self.blinders, lists);
+            tables::push_blinder(self.blinder(value, block), lists)?;
             lists.end_list();
         }
         lists.reduce()?;
@@ -177,33 +123,42 @@ impl Digit<'_> {
         Ok(out)
     }
 
-    /// The positions of each value in a row block.
-    fn sort(&self, block: usize, codes: &[u8]) -> Result<Vec<Vec<u16>>> {
-        let mut positions = vec![Vec::new(); self.values];
-        for (position, code) in codes.chunks_exact(2).enumerate() {
-            let code = u16::from_le_bytes([code[0], code[1]]);
-            if code == ABSENT_CODE {
-                continue;
+    /// Sorts the rows of a block by value, a group of neighbours at a time.
+    fn choose(&self, block: usize, codes: &[u8], scratch: &mut Scratch) -> Result<()> {
+        scratch.chosen.resize_with(self.values, Vec::new);
+        scratch.chosen.iter_mut().for_each(Vec::clear);
+        scratch.masks.resize(self.values, 0);
+        let size = self.subsets.group;
+        for (group, codes) in codes.chunks(2 * size).enumerate() {
+            for (row, code) in codes.chunks_exact(2).enumerate() {
+                let code = u16::from_le_bytes([code[0], code[1]]);
+                match scratch.masks.get_mut(usize::from(code)) {
+                    Some(mask) => *mask |= 1 << row,
+                    None if code == ABSENT_CODE => {}
+                    None => {
+                        return Err(Error::DigitCode {
+                            position: block * self.columns + group * size + row,
+                        });
+                    }
+                }
             }
-            match positions.get_mut(usize::from(code)) {
-                Some(list) => list.push(position as u16),
-                None => {
-                    return Err(Error::DigitCode {
-                        position: block * self.columns.len() + position,
-                    });
+            // Only the values that occur are visited: there are no more of them than rows in the group.
+            for code in codes.chunks_exact(2) {
+                let code = usize::from(u16::from_le_bytes([code[0], code[1]]));
+                if let Some(mask) = scratch.masks.get_mut(code)
+                    && *mask > 0
+                {
+                    scratch.chosen[code].push(self.subsets.place(group, *mask));
+                    *mask = 0;
                 }
             }
         }
-        Ok(positions)
+        Ok(())
     }
 
+    /// rho[t,i].
     fn blinder(&self, value: usize, block: usize) -> Fr {
-        self.prf.scalar(&[
-            labels::ONEHOT_BLINDER,
-            &(self.context.len() as u64).to_be_bytes(),
-            self.context,
-            &(value as u32).to_be_bytes(),
-            &(block as u32).to_be_bytes(),
-        ])
+        self.prf
+            .scalar(&[&(value as u32).to_be_bytes(), &(block as u32).to_be_bytes()])
     }
 }

@@ -1,0 +1,173 @@
+//! Precomputed multiples and sums of the fixed generators, made once a process (docs/notes/commit-speed.md).
+
+use crate::batch::{Finite, Lists};
+use crate::generators::{Family, MAX_COLUMNS, first};
+use crate::{Error, Result};
+use ark_bn254::{Fr, G1Projective};
+use ark_ec::{AdditiveGroup, CurveGroup};
+use ark_ff::PrimeField;
+use std::sync::OnceLock;
+
+/// Neighbouring rows whose subset sums are kept. Chosen by measurement: 6 fill 5.6 MB.
+const GROUP: usize = 6;
+
+/// Bits of a signed window of rho. Wider is fewer additions and a table that leaves the cache; chosen by measurement.
+const WINDOW: usize = 13;
+const WINDOWS: usize = 255usize.div_ceil(WINDOW);
+const HALF_WINDOW: usize = 1 << (WINDOW - 1);
+
+/// Sums over the non-empty subsets of each group of `group` neighbouring row generators.
+pub struct Subsets {
+    pub group: usize,
+    pub points: Vec<Finite>,
+}
+
+impl Subsets {
+    /// Where the sum over the rows in `mask` of a group stands; `mask` is not 0.
+    pub fn place(&self, group: usize, mask: u8) -> u32 {
+        (group * ((1 << self.group) - 1) + usize::from(mask) - 1) as u32
+    }
+
+    fn build(group: usize) -> Result<Self> {
+        let generators = first(Family::RowPosition, MAX_COLUMNS)?;
+        let mut sums = Vec::with_capacity(MAX_COLUMNS.div_ceil(group) * ((1 << group) - 1));
+        for members in generators[..MAX_COLUMNS].chunks(group) {
+            let start = sums.len();
+            for mask in 1usize..1 << group {
+                // The sum without the lowest member is already there.
+                let lowest = mask.trailing_zeros() as usize;
+                let rest = match mask & (mask - 1) {
+                    0 => G1Projective::ZERO,
+                    rest => sums[start + rest - 1],
+                };
+                // The last group may be short; its missing members are never selected.
+                sums.push(members.get(lowest).map_or(rest, |member| rest + member));
+            }
+        }
+        Ok(Self {
+            group,
+            points: finite(&sums),
+        })
+    }
+}
+
+/// The table of single generators, or that of subsets.
+pub fn subsets(grouped: bool) -> Result<&'static Subsets> {
+    static SINGLE: OnceLock<Result<Subsets>> = OnceLock::new();
+    static GROUPED: OnceLock<Result<Subsets>> = OnceLock::new();
+    let built = if grouped {
+        GROUPED.get_or_init(|| Subsets::build(GROUP))
+    } else {
+        SINGLE.get_or_init(|| Subsets::build(1))
+    };
+    built.as_ref().map_err(Error::clone)
+}
+
+/// d 2^(WINDOW w) H at place w HALF_WINDOW + d - 1, for d in 1..=HALF_WINDOW.
+fn blinder_table() -> Result<&'static [Finite]> {
+    static TABLE: OnceLock<Result<Vec<Finite>>> = OnceLock::new();
+    let built = TABLE.get_or_init(|| {
+        let mut base: G1Projective = first(Family::RowBlinder, 1)?[0].into();
+        let mut multiples = Vec::with_capacity(WINDOWS * HALF_WINDOW);
+        for _ in 0..WINDOWS {
+            let step = base.into_affine();
+            let mut multiple = G1Projective::ZERO;
+            for _ in 0..HALF_WINDOW {
+                multiple += step;
+                multiples.push(multiple);
+            }
+            base = multiple.double();
+        }
+        Ok(finite(&multiples))
+    });
+    built.as_deref().map_err(Error::clone)
+}
+
+fn finite(points: &[G1Projective]) -> Vec<Finite> {
+    G1Projective::normalize_batch(points).iter().map(Finite::new).collect()
+}
+
+/// Appends the table points whose sum is rho H.
+pub fn push_blinder(rho: Fr, lists: &mut Lists) -> Result<()> {
+    let limbs = rho.into_bigint().0;
+    let mut carry = 0;
+    for (window, multiples) in blinder_table()?.chunks_exact(HALF_WINDOW).enumerate() {
+        let raw = bits(&limbs, window * WINDOW) + carry;
+        // Signed digits in -2^(w-1) < d <= 2^(w-1): half the table, because -P costs nothing.
+        if raw > HALF_WINDOW {
+            carry = 1;
+            let magnitude = 2 * HALF_WINDOW - raw;
+            if magnitude > 0 {
+                lists.push(multiples[magnitude - 1].negated());
+            }
+        } else {
+            carry = 0;
+            if raw > 0 {
+                lists.push(multiples[raw - 1]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bits(limbs: &[u64; 4], start: usize) -> usize {
+    let (limb, offset) = (start / 64, start % 64);
+    let low = limbs.get(limb).map_or(0, |value| value >> offset);
+    let high = match limbs.get(limb + 1) {
+        Some(value) if offset > 0 => value << (64 - offset),
+        _ => 0,
+    };
+    (low | high) as usize & (2 * HALF_WINDOW - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::Field;
+
+    fn sum_of(rho: Fr) -> Result<Option<Finite>> {
+        let mut lists = Lists::default();
+        push_blinder(rho, &mut lists)?;
+        lists.end_list();
+        lists.reduce()?;
+        Ok(lists.sums().next().flatten())
+    }
+
+    #[test]
+    fn windows_sum_to_the_multiple() -> Result<()> {
+        let h = first(Family::RowBlinder, 1)?[0];
+        let half = Fr::from(HALF_WINDOW as u64);
+        let two_to_250 = Fr::from(2u64).pow([250]);
+        // Both sides of the sign of a digit, carries through all windows, and the ends of the field.
+        for rho in [
+            Fr::ONE,
+            half,
+            half + Fr::ONE,
+            -Fr::ONE,
+            -half,
+            two_to_250,
+            two_to_250 - Fr::ONE,
+            -two_to_250,
+        ] {
+            assert_eq!(sum_of(rho)?, Some(Finite::new(&(h * rho).into_affine())));
+        }
+        assert_eq!(sum_of(Fr::ZERO)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn every_subset_of_a_group_is_in_its_place() -> Result<()> {
+        let generators = first(Family::RowPosition, MAX_COLUMNS)?;
+        for (table, group) in [(subsets(false)?, 5), (subsets(true)?, 3)] {
+            for mask in 1..1u8 << table.group {
+                let sum: G1Projective = (0..table.group)
+                    .filter(|row| mask >> row & 1 == 1)
+                    .map(|row| generators[group * table.group + row])
+                    .sum();
+                let place = table.place(group, mask) as usize;
+                assert_eq!(table.points[place], Finite::new(&sum.into_affine()));
+            }
+        }
+        Ok(())
+    }
+}
