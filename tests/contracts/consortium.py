@@ -3,6 +3,8 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from attestation import artefact
 from attestation.artefact import Terms
@@ -92,3 +94,43 @@ def attestation(
 def signatures(ledger: Ledger, fields: AttestationFields, members: Iterable[int] = (1, 2)) -> dict[str, bytes]:
     """The signatures of the members with these indices."""
     return {account(f"member {i}"): sign_attestation(key(f"member {i}"), ledger.domain, fields) for i in members}
+
+
+@dataclass(frozen=True)
+class ForgedOpening(Opening):
+    """An opening that Python would not make: posts `forged` in place of the honest words, signed like any other."""
+
+    forged: tuple[list[tuple[int, int]], list[int], int] = ([], [], 0)
+
+    def __post_init__(self) -> None:
+        """Nothing is checked: the contract has to."""
+
+    @property
+    def words(self) -> tuple[list[tuple[int, int]], list[int], int]:
+        return self.forged
+
+
+def forged(
+    honest: Opening,
+    commitments: list[tuple[int, int]] | None = None,
+    cells: list[int] | None = None,
+    blinding: int | None = None,
+) -> ForgedOpening:
+    """`honest` with some of its words replaced."""
+    points, values, r = honest.words
+    words = (
+        points if commitments is None else commitments,
+        values if cells is None else cells,
+        r if blinding is None else blinding,
+    )
+    return ForgedOpening(honest.commitments, honest.cells, honest.blinding, words)
+
+
+def posted(ledger: Ledger, fields: AttestationFields, signed: bytes) -> Call:
+    """The call with these signature bytes, whatever they are, past the checks of `Ledger`."""
+    compiled = artefact.load()
+    arguments: list[Any] = [fields.query_id, fields.statement, list(fields.roots)]
+    if fields.opening is None:
+        return Call(ledger.contract, compiled.call_data("attest", [*arguments, signed]))
+    arguments += [*fields.opening.words, signed]
+    return Call(ledger.contract, compiled.call_data("attestOpened", arguments))
