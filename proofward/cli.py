@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proofward.commands import audit, buyer, doctor, report, schema
+from proofward.commands import audit, buyer, consortium, dataset, demo, doctor, keys, log, report, run, schema
 from protocol.errors import ProofwardError
 
 app = typer.Typer(
@@ -40,15 +40,24 @@ def _options(
     """Verified statistics over data that never leaves the hospital."""
 
 
-app.add_typer(schema.app, name="schema", rich_help_panel="Hospitals")
-app.command(rich_help_panel="Buyers")(buyer.query)
-app.command(rich_help_panel="Buyers")(buyer.explain)
-app.command(rich_help_panel="Buyers")(buyer.status)
-app.command(rich_help_panel="Buyers")(buyer.bundle)
-app.command(rich_help_panel="Buyers")(buyer.datasets)
-app.command(rich_help_panel="Buyers")(buyer.attestations)
-app.command(rich_help_panel="Auditors")(audit.audit)
-app.command(rich_help_panel="Everybody")(doctor.doctor)
+_HOSPITALS, _HUB, _BUYERS, _AUDITORS, _EVERYBODY = "Hospitals", "Hub", "Buyers", "Auditors", "Everybody"
+
+app.command(rich_help_panel=_EVERYBODY)(demo.demo)
+app.command(rich_help_panel=_EVERYBODY)(doctor.doctor)
+app.add_typer(consortium.app, name="consortium", rich_help_panel=_EVERYBODY)
+app.add_typer(schema.app, name="schema", rich_help_panel=_HOSPITALS)
+app.add_typer(dataset.app, name="dataset", rich_help_panel=_HOSPITALS)
+app.add_typer(run.node, name="node", rich_help_panel=_HOSPITALS)
+app.add_typer(log.app, name="log", rich_help_panel=_HOSPITALS)
+app.add_typer(run.hub, name="hub", rich_help_panel=_HUB)
+app.add_typer(keys.app, name="keys", rich_help_panel=_HUB)
+app.command(rich_help_panel=_BUYERS)(buyer.query)
+app.command(rich_help_panel=_BUYERS)(buyer.explain)
+app.command(rich_help_panel=_BUYERS)(buyer.status)
+app.command(rich_help_panel=_BUYERS)(buyer.bundle)
+app.command(rich_help_panel=_BUYERS)(buyer.datasets)
+app.command(rich_help_panel=_BUYERS)(buyer.attestations)
+app.command(rich_help_panel=_AUDITORS)(audit.audit)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from proofward.errors import DemoFailed
 
@@ -54,18 +54,37 @@ class Processes:
         """Start `proofward COMMAND` as `name`, its output in `name.log`."""
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
-                [sys.executable, "-m", "proofward", *command],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # A session of its own: Ctrl-C reaches this process only, which then stops the others in order.
-                start_new_session=True,
-                env=self._environment,
-            )
+            process = self._popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
         running = Running(name, process, log)
         self._running.append(running)
         return running
+
+    def run(self, commands: Mapping[str, Sequence[str]], *, seconds: float) -> dict[str, subprocess.CompletedProcess[str]]:
+        """Run `proofward COMMAND` for each name, all at the same time, and wait for them.
+
+        Raises:
+            DemoFailed: one takes longer than `seconds`, or a process of `start` ends meanwhile.
+        """
+        begun: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for name, command in commands.items():
+                with self._output(name, "out").open("wb") as output, self._output(name, "err").open("wb") as errors:
+                    begun[name] = self._popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            self.wait_until(lambda: all(each.poll() is not None for each in begun.values()), ", ".join(commands), seconds)
+        finally:
+            for process in begun.values():
+                if process.poll() is None:
+                    _signal(process, signal.SIGKILL)
+                    process.wait()
+        return {
+            name: subprocess.CompletedProcess(
+                list(commands[name]),
+                process.returncode,
+                self._output(name, "out").read_text(encoding="utf-8", errors="replace"),
+                self._output(name, "err").read_text(encoding="utf-8", errors="replace"),
+            )
+            for name, process in begun.items()
+        }
 
     def check(self) -> None:
         """Raises DemoFailed if a process has ended."""
@@ -81,7 +100,15 @@ class Processes:
             self.check()
             if time.monotonic() > deadline:
                 raise DemoFailed(f"{what} took longer than {seconds:.0f} s")
-            time.sleep(0.1)
+            time.sleep(0.05)
+
+    def _popen(self, command: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches this process only, which then stops the others in order.
+        argv = [sys.executable, "-m", "proofward", *command]
+        return subprocess.Popen(argv, start_new_session=True, env=self._environment, **streams)  # noqa: S603 - our own program
+
+    def _output(self, name: str, what: str) -> Path:
+        return self._logs / f"{name}.{what}"
 
     def stop(self) -> None:
         """Ask every process to end, then end what has not."""

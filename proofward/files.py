@@ -8,15 +8,22 @@ from proofward.errors import FileUnusable
 _KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
-def file_source(path: Path) -> FileConfig:
-    """The source that a table file is, by the end of its name. Raises FileUnusable."""
-    suffix = path.suffix.lower()
+def file_source(file: Path, *, path: str | None = None) -> FileConfig:
+    """The source that a table file is, by the end of its name.
+
+    Args:
+        path: the file relative to the directory that it is opened below; by default its name alone.
+
+    Raises:
+        FileUnusable: the name does not say what it is.
+    """
+    suffix = file.suffix.lower()
     if suffix not in _KINDS:
-        raise FileUnusable("the file name ends in none of " + ", ".join(_KINDS), where=str(path))
-    members = {"kind": _KINDS[suffix], "path": path.name} | ({"delimiter": "\t"} if suffix == ".tsv" else {})
+        raise FileUnusable("the file name ends in none of " + ", ".join(_KINDS), where=str(file))
+    members = {"kind": _KINDS[suffix], "path": path or file.name} | ({"delimiter": "\t"} if suffix == ".tsv" else {})
     config = parse_source_config(members)
     if not isinstance(config, FileConfig):
-        raise FileUnusable("not a table file", where=str(path))
+        raise FileUnusable("not a table file", where=str(file))
     return config
 
 
@@ -29,3 +36,14 @@ def write_new(path: Path, data: bytes, *, overwrite: bool = False) -> None:
         raise FileUnusable("the file exists already", hint="choose another name, or --force", where=str(path)) from error
     except OSError as error:
         raise FileUnusable(f"cannot write the file: {error.strerror}", where=str(path)) from error
+
+
+def new_directory(path: Path) -> Path:
+    """Create a directory, mode 0700, that must not exist yet. Raises FileUnusable."""
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except FileExistsError as error:
+        raise FileUnusable("the directory exists already", hint="choose a new name", where=str(path)) from error
+    except OSError as error:
+        raise FileUnusable(f"cannot make the directory: {error.strerror}", where=str(path)) from error
+    return path

@@ -22,9 +22,9 @@ def doctor(
         findings = run([*installation(directory), *deployment(directory)])
         marks = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.FAILED: "FAILED", Verdict.UNKNOWN: "?"}
         for finding in findings:
-            report.say(f"{marks[finding.verdict]:8} {finding.name:12} {finding.detail}")
+            report.say(f"{marks[finding.verdict]:8} {finding.name:14} {finding.detail}")
             if finding.advice:
-                report.say(f"{'':22}-> {finding.advice}")
+                report.say(f"{'':24}-> {finding.advice}")
         verdicts = {finding.verdict for finding in findings}
         code = Exit.REFUSED if Verdict.FAILED in verdicts else Exit.CANNOT_TELL if Verdict.UNKNOWN in verdicts else Exit.OK
         report.result({"findings": [finding.to_dict() for finding in findings], "exit_code": int(code)})

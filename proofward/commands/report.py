@@ -1,7 +1,7 @@
 """How a command speaks: text for people or one JSON object for programs, and an exit code that is the result for both."""
 
 import json as json_
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated, Any
@@ -47,6 +47,20 @@ class Report:
             for row in rows:
                 table.add_row(*("-" if cell is None else _plain(str(cell)) for cell in row))
             Console(highlight=False).print(table)
+
+    @contextmanager
+    def steps(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Progress of unknown length on standard error, if that is a terminal; tell it the name of each step done."""
+        if self.json:
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda name: bar.update(task, description=f"{what}: {_plain(name)}")
 
     def result(self, value: Mapping[str, Any]) -> None:
         """The whole result for programs. Called once, at the end."""

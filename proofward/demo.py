@@ -1,0 +1,314 @@
+"""The demonstration: four hospitals, three questions, three audits, two forgeries, in real processes on this machine.
+
+1. tables       the survey is split over four hospitals by a hash of the row number
+2. consortium   keys, certificates, configuration; each hospital writes its policy
+3. hub          relay, HTTP interface and embedded chain start
+4. datasets     each hospital commits to its table and puts the root on chain
+5. nodes        each hospital's node starts and dials the hub
+6. questions    asked over HTTP; each answer is compared with DuckDB's over all rows
+7. audits       each bundle is judged offline, by a process that gets two files
+8. forgeries    one number changed by a stranger, then by all hospitals together; both refused, with the step
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from circuits.schema import parse_schema
+from mpc_nodes.config import load_account_key
+from mpc_nodes.trial import Trial, init_consortium
+from proofward import demo_forgery
+from proofward.client import Client, connect
+from proofward.demo_answers import QUESTIONS, Comparison, Question, compare
+from proofward.demo_data import SCHEMA_TEXT, Pool, nhanes_file, split, sql_types
+from proofward.demo_processes import Processes
+from proofward.demo_show import Show
+from proofward.errors import DemoFailed
+
+HOSPITALS: Final = ("northside", "riverside", "lakeview", "hillcrest")
+THRESHOLD: Final = 1
+BUYER: Final = "acme"
+PURPOSE: Final = "research"
+_START_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 60.0
+
+_POLICY: Final = f"""\
+# What this hospital allows. Everything else is refused.
+[[allow]]
+buyers = ["{BUYER}"]
+purposes = ["{PURPOSE}"]
+datasets = ["nhanes"]
+columns = ["*"]
+aggregates = ["COUNT", "SUM", "AVG", "VAR_SAMP", "VAR_POP", "STDDEV_SAMP"]
+publication = ["digest", "aggregate"]
+
+[limits]
+minimum_cohort = 10
+minimum_hospitals = 3
+"""
+
+
+@dataclass
+class Outcome:
+    """What the demonstration did; `to_dict` is its JSON form."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    questions: list[dict[str, Any]] = field(default_factory=list)
+    forgeries: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+    directory: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready members."""
+        total = round(sum(self.seconds.values()), 3)
+        return {
+            "ok": True,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()} | {"total": total},
+            "rows": self.rows,
+            "questions": self.questions,
+            "forgeries": self.forgeries,
+            "directory": self.directory,
+        }
+
+
+class Demo:
+    """One run in one directory. Raises DemoFailed, and every other ProofwardError, at the first thing that is not right."""
+
+    def __init__(self, directory: Path, show: Show, processes: Processes) -> None:
+        self._directory = directory
+        self._show = show
+        self._processes = processes
+        self.outcome = Outcome(directory=str(directory))
+
+    def run(self) -> Outcome:
+        """All of it, in the order of the plan above."""
+        trial, pool = self._prepare()
+        self._start_hub(trial)
+        self._register(trial)
+        self._start_nodes(trial)
+        with self._client(trial) as client:
+            for question in QUESTIONS:
+                self._ask(client, pool, question)
+        self._audit(trial)
+        self._forge(trial)
+        return self.outcome
+
+    def _prepare(self) -> tuple[Trial, Pool]:
+        # 1 and 2. The tables go where each node may read, so the trial comes first.
+        schema = parse_schema(SCHEMA_TEXT)
+        with self._phase("consortium", f"making keys, certificates and policies of {len(HOSPITALS)} hospitals"):
+            hub_port, api_port = _free_ports(2)
+            trial = init_consortium(
+                self._directory / "trial",
+                hospitals=HOSPITALS,
+                now=time.time(),
+                threshold=THRESHOLD,
+                name="demo",
+                hub_port=hub_port,
+                api_port=api_port,
+            )
+            self.outcome.url = f"http://127.0.0.1:{api_port}"
+            (self._directory / "schema.toml").write_text(SCHEMA_TEXT, encoding="utf-8")
+            for name in HOSPITALS:
+                (self._node(trial, name) / "policy.toml").write_text(_POLICY, encoding="utf-8")
+        with self._phase("tables", "splitting the survey NHANES 2017-2018 over the hospitals"):
+            files = [self._node(trial, name) / "tables" / "nhanes.csv" for name in HOSPITALS]
+            tables = split(nhanes_file(), files)
+            self.outcome.rows = {name: table.rows for name, table in zip(HOSPITALS, tables, strict=True)}
+            pool = Pool(files, sql_types(schema.canonical()["columns"]))
+        rows = ", ".join(f"{name} {rows}" for name, rows in self.outcome.rows.items())
+        self._show.note(f"rows: {rows}; no process ever holds all of them, but the one that checks the answers")
+        return trial, pool
+
+    def _start_hub(self, trial: Trial) -> None:
+        # 3.
+        with self._phase("hub", "starting the hub with its HTTP interface and chain"):
+            self._processes.start("hub", ["hub", "run", str(trial.hub_config), "--with-parent"])
+            port = int(self.outcome.url.rpartition(":")[2])
+            self._processes.wait_until(lambda: _listens(port), "the hub's start", _START_SECONDS)
+            self._run(
+                "keys", "keys", "create", str(trial.hub_config), "--role", "buyer", "--buyer", BUYER, "-o", str(self._key)
+            )
+
+    def _register(self, trial: Trial) -> None:
+        # 4. At the same time, as the hospitals would.
+        with self._phase("datasets", "every hospital commits to its table and puts the root on chain"):
+            schema = str(self._directory / "schema.toml")
+            self._run_all(
+                {
+                    f"register-{name}": [
+                        *("dataset", "register", str(trial.node_config(name))),
+                        *("--schema", schema, "--file", "nhanes.csv", "--json"),
+                    ]
+                    for name in HOSPITALS
+                }
+            )
+
+    def _start_nodes(self, trial: Trial) -> None:
+        # 5.
+        with self._phase("nodes", f"starting {len(HOSPITALS)} nodes, a process each"):
+            for name in HOSPITALS:
+                self._processes.start(name, ["node", "run", str(trial.node_config(name)), "--with-parent"])
+            ready = [self._node(trial, name) / "state" / "ready" for name in HOSPITALS]
+            self._processes.wait_until(lambda: all(path.exists() for path in ready), "the nodes' start", _START_SECONDS)
+            with self._client(trial) as client:
+                self._processes.wait_until(lambda: _all_registered(client), "the registrations' way", _START_SECONDS)
+
+    def _ask(self, client: Client, pool: Pool, question: Question) -> None:
+        # 6.
+        with self._phase(question.name, f"asking: {question.title}"):
+            result = client.query(
+                question.sql, purpose=PURPOSE, publication=question.publication, progress=False, wait=_ANSWER_SECONDS
+            )
+        comparison = compare(question, result, pool.answer(question.sql))
+        self._show.comparison(question, comparison)
+        if not comparison.equal:
+            raise DemoFailed(f"the answer to {question.name!r} differs from the pooled one", where=result.query_id)
+        if set(result.hospitals) != set(HOSPITALS):
+            raise DemoFailed(f"a hospital is missing from the answer: {dict(result.left_out)}", where=result.query_id)
+        result.attestation.save(self._bundle(question.name))
+        self.outcome.questions.append(_answered(question, comparison, result.to_dict()))
+
+    def _audit(self, trial: Trial) -> None:
+        # 7.
+        with self._phase("audits", "auditing every bundle offline, in processes of their own"):
+            reports = self._run_audits(trial, [question.name for question in QUESTIONS])
+        for question, (code, report) in zip(self.outcome.questions, reports, strict=True):
+            passed = sum(check["outcome"] == "pass" for check in report["checks"])
+            self._show.note(f"audit of {question['name']}: {report['verdict']}, {passed} of {len(report['checks'])} checks")
+            if code != 0 or report["verdict"] != "verified":
+                raise DemoFailed(f"the audit of {question['name']!r} did not accept a true bundle")
+            question["audit"] = {"verdict": report["verdict"], "checks_passed": passed}
+
+    def _forge(self, trial: Trial) -> None:
+        # 8.
+        with self._phase("forgeries", "changing one number, and auditing again"):
+            true = self._bundle(QUESTIONS[0].name).read_bytes()
+            keys = {
+                member.address: load_account_key(self._node(trial, member.name) / "keys" / "account.key", member.address)
+                for member in trial.consortium.members
+            }
+            self._bundle("forged-by-a-stranger").write_bytes(demo_forgery.change_one_number(true))
+            self._bundle("forged-by-everybody").write_bytes(demo_forgery.collude(true, trial.consortium, keys))
+            names = ["forged-by-a-stranger", "forged-by-everybody"]
+            reports = self._run_audits(trial, names)
+        for name, (code, report) in zip(names, reports, strict=True):
+            failed = next((check for check in report["checks"] if check["outcome"] == "fail"), None)
+            if code != 1 or failed is None:
+                raise DemoFailed(f"the audit accepted a bundle {name.replace('-', ' ')}")
+            self._show.note(
+                f"{name.replace('-', ' ')}: refused at step {failed['number']} ({failed['name']}): {failed['reason']}"
+            )
+            self.outcome.forgeries.append({"name": name, "step": failed["number"], "check": failed["name"]})
+        self._show.note(
+            "the second one carries valid signatures of every member: the mathematics refuses it, not a signature"
+        )
+
+    def _run_audits(self, trial: Trial, names: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
+        commands = {
+            f"audit-{name}": ["audit", str(self._bundle(name)), "--trust", str(trial.trust), "--json"] for name in names
+        }
+        found = self._run_all(commands, accepted=(0, 1))
+        return [(found[name].returncode, json.loads(found[name].stdout)) for name in commands]
+
+    def _run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+        return self._run_all({name: list(command)})[name]
+
+    def _run_all(
+        self, commands: Mapping[str, Sequence[str]], *, accepted: Sequence[int] = (0,)
+    ) -> dict[str, subprocess.CompletedProcess[str]]:
+        """Run commands at the same time and wait for all. Raises DemoFailed for an exit code that is not accepted."""
+        found = self._processes.run(commands, seconds=_START_SECONDS)
+        for name, process in found.items():
+            if process.returncode not in accepted:
+                said = " | ".join((process.stdout + process.stderr).split("\n")[-8:])
+                raise DemoFailed(f"{name} ended with code {process.returncode}: {said}")
+        return found
+
+    @contextlib.contextmanager
+    def _phase(self, name: str, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        with self._show.phase(what):
+            yield
+            self._processes.check()
+        self.outcome.seconds[name] = time.monotonic() - started
+
+    def _client(self, trial: Trial) -> Client:
+        return connect(self.outcome.url, api_key=self._key.read_text(encoding="utf-8").strip(), trust=trial.trust)
+
+    @property
+    def _key(self) -> Path:
+        return self._directory / "buyer.key"
+
+    def _bundle(self, name: str) -> Path:
+        return self._directory / f"{name}.bundle.json"
+
+    @staticmethod
+    def _node(trial: Trial, name: str) -> Path:
+        return trial.node_config(name).parent
+
+
+def run_demo(directory: Path, show: Show, *, stay: bool = False) -> Outcome:
+    """Run the demonstration in `directory`, which exists and is empty.
+
+    Args:
+        stay: afterwards keep everything running until a signal comes.
+
+    Raises:
+        ProofwardError: the first thing that is not right.
+        Stopped: a signal asked to stop; every process has ended by then.
+    """
+    logs = directory / "logs"
+    logs.mkdir()
+    with Processes(logs, os.environ) as processes:
+        outcome = Demo(directory, show, processes).run()
+        if stay:
+            show.staying(outcome.url, directory)
+            while True:
+                processes.check()
+                time.sleep(0.5)
+    return outcome
+
+
+def _free_ports(count: int) -> list[int]:
+    # Held together, so that they differ. Somebody else may take one before the hub does; then the hub says so.
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _all_registered(client: Client) -> bool:
+    found = client.datasets()
+    return bool(found) and set(found[0]["hospitals"]) == set(HOSPITALS)
+
+
+def _answered(question: Question, comparison: Comparison, answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": question.name,
+        "sql": question.sql,
+        "query_id": answer["query_id"],
+        "columns": list(comparison.columns),
+        "verified": [[str(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in comparison.verified],
+        "pooled": [[str(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in comparison.pooled],
+        "suppressed_groups": comparison.suppressed,
+        "equal": comparison.equal,
+        "hospitals": answer["hospitals"],
+        "assurance": answer["assurance"],
+    }
