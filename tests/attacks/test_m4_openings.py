@@ -9,7 +9,7 @@ from mpc_nodes.session import Frozen, Opened
 from protocol.messages import Endorsement, Opening, Round
 from protocol.signatures import open_message
 from tests.simulation import liars
-from tests.simulation.direct import Run, make_world
+from tests.simulation.direct import Run, changed, make_world
 
 SQL = "SELECT COUNT(*) AS n, SUM(age) AS s FROM survey"
 
@@ -82,7 +82,7 @@ def test_a_ciphertext_of_another_query(tmp_path: Path) -> None:
 
     def replay(_: object, state: Opened, honest: Opening) -> Opening:
         kept.append(honest)
-        return kept[0].model_copy(update={"freeze": honest.freeze})
+        return changed(kept[0], freeze=honest.freeze)
 
     world.reopen(2, liars.says(Opened, replay))
     Run(world, world.offer(SQL)).finish()
@@ -91,7 +91,7 @@ def test_a_ciphertext_of_another_query(tmp_path: Path) -> None:
 
 def test_an_opening_of_another_set_is_not_used_and_proves_nothing(tmp_path: Path) -> None:
     world = make_world(tmp_path)
-    world.reopen(2, liars.says(Opened, lambda _node, _state, honest: honest.model_copy(update={"freeze": "11" * 32})))
+    world.reopen(2, liars.says(Opened, lambda _node, _state, honest: changed(honest, freeze="11" * 32)))
     run = Run(world, world.offer(SQL)).finish()
     assert run.statement().predicate.aggregate.cells[0] == "100"
     assert set().union(*accusations(run).values()) == set()
@@ -130,7 +130,7 @@ def test_too_few_good_sums_are_refused_and_more_may_follow(tmp_path: Path) -> No
 
 def test_a_wrong_set_is_in_no_certificate(tmp_path: Path) -> None:
     world = make_world(tmp_path)
-    world.reopen(2, liars.freezes(lambda freeze: freeze.model_copy(update={"qualified": freeze.qualified[:-1]})))
+    world.reopen(2, liars.freezes(lambda freeze: changed(freeze, qualified=freeze.qualified[:-1])))
     run = Run(world, world.offer(SQL)).finish()
     assert run.answers[Round.OPEN].codes == {}
     assert [m.sender for m in run.answers[Round.ATTEST].messages if m.sender != 2] == [1, 3, 4]

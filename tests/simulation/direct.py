@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,7 @@ from mpc_nodes.rounds.decision import usable
 from mpc_nodes.session import Identity, NodeKeys
 from mpc_nodes.store import NodeStore
 from protocol.consortium import Consortium, Member
+from protocol.document import Document
 from protocol.messages import Endorsement, Refusal, Round, SignedMessage
 from protocol.query import Offer, Publication
 from protocol.relay import RoundReply, RoundRequest
@@ -280,6 +281,14 @@ class Run:
         ((encoded, count),) = found.items()
         assert count > self.world.consortium.threshold
         return Statement.from_bytes(bytes.fromhex(encoded), limit=1 << 24)
+
+
+D = TypeVar("D", bound=Document)
+
+
+def changed(document: D, **members: Any) -> D:
+    """The document with other members. (`model_copy` would keep the cached encoding and digest of the original.)"""
+    return type(document)(**({name: getattr(document, name) for name in type(document).model_fields} | members))
 
 
 def random_tables(hospitals: int, rows: int, seed: int = 1) -> list[list[Row]]:

@@ -15,6 +15,7 @@ from protocol.messages import Deal, Freeze, LeftOut, Opening, Round, Verdict
 from protocol.parameters import GROUP_ORDER, POINT_BYTES, SCALAR_BYTES
 from protocol.signatures import sign_contribution
 from protocol.signing import seal_info
+from tests.simulation.direct import changed
 
 
 def plus_one(vector: bytes, position: int) -> bytes:
@@ -57,7 +58,7 @@ class _Dealer(Node):
         return points, [_evaluate(rows, index) for index in range(1, self._identity.consortium.size + 1)]
 
     def signed(self, state: Dealt, points: Sequence[str], shares: Sequence[bytes], **changes: Any) -> Deal:
-        contribution = deal.contribute(self._identity, state, points).model_copy(update=changes)
+        contribution = changed(deal.contribute(self._identity, state, points), **changes)
         return Deal(
             contribution=sign_contribution(self._identity.keys.signing, contribution),
             shares=deal.seal_shares(self._identity, state, shares),
@@ -99,7 +100,7 @@ def deals_noise(victim: int) -> type[Node]:
             honest = self.signed(state, *self.polynomials(secret, self._identity.consortium.threshold))
             shares = list(honest.shares)
             shares[victim - 1] = secrets.token_hex(len(shares[victim - 1]) // 2)
-            return honest.model_copy(update={"shares": tuple(shares)})
+            return changed(honest, shares=tuple(shares))
 
     return Liar
 
@@ -138,7 +139,7 @@ def deals_shares(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> type[N
     class Liar(_Dealer):
         def lie(self, state: Dealt, secret: bytes) -> Document:
             honest = self.signed(state, *self.polynomials(secret, self._identity.consortium.threshold))
-            return honest.model_copy(update={"shares": change(honest.shares)})
+            return changed(honest, shares=change(honest.shares))
 
     return Liar
 
@@ -165,11 +166,8 @@ def complains(dealer: int, key: Callable[[Checked], str]) -> type[Node]:
     """A member that complains about a good share of `dealer`, revealing `key`."""
 
     def change(_: Node, state: Checked, verdict: Verdict) -> Verdict:
-        checks = tuple(
-            check.model_copy(update={"complaint": key(state)}) if check.dealer == dealer else check
-            for check in verdict.checks
-        )
-        return verdict.model_copy(update={"checks": checks})
+        checks = tuple(changed(check, complaint=key(state)) if check.dealer == dealer else check for check in verdict.checks)
+        return changed(verdict, checks=checks)
 
     return says(Checked, change)
 
@@ -179,10 +177,9 @@ def cites(dealer: int) -> type[Node]:
 
     def change(_: Node, state: Checked, verdict: Verdict) -> Verdict:
         checks = tuple(
-            check.model_copy(update={"deal": secrets.token_hex(32)}) if check.dealer == dealer else check
-            for check in verdict.checks
+            changed(check, deal=secrets.token_hex(32)) if check.dealer == dealer else check for check in verdict.checks
         )
-        return verdict.model_copy(update={"checks": checks})
+        return changed(verdict, checks=checks)
 
     return says(Checked, change)
 
@@ -219,5 +216,5 @@ class Slanderer(Node):
     def _answer(self, state: Session | Endorsed) -> Document:
         honest = super()._answer(state)
         if isinstance(state, Endorsed):
-            return honest.model_copy(update={"accused": (LeftOut(hospital=self.victim, reason="share-sum-invalid"),)})
+            return changed(honest, accused=(LeftOut(hospital=self.victim, reason="share-sum-invalid"),))
         return honest
