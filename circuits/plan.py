@@ -239,7 +239,8 @@ def _factors(term: Term, forms: tuple[Form, ...], grouped: set[str]) -> int:
     # A form of one digit that is also grouped by multiplies into the group's indicator: together they are one factor.
     used = [forms[index] for index in term.factors]
     single = {form.digits[0][0] for form in used if len(form.digits) == 1}
-    return len(single | grouped) + sum(len(form.digits) > 1 for form in used)
+    # `present` alone is a factor only where nothing else is.
+    return len(single | grouped) + sum(len(form.digits) > 1 for form in used) or 1
 
 
 def _check(plan: Plan) -> None:
