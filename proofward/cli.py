@@ -61,14 +61,24 @@ app.command(rich_help_panel=_AUDITORS)(audit.audit)
 
 
 def main() -> None:
-    """Run the command line. An unexpected error is one line here; its details appear when PROOFWARD_TRACEBACK is set."""
+    """Run the command line.
+
+    An unexpected error is one line with its type and place: its message may hold values. PROOFWARD_TRACEBACK shows all of it.
+    """
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(report.Exit.INTERRUPTED)
-    except Exception as error:  # the outermost edge: every error gets an exit code and no patient value a traceback
+    except Exception as error:  # the outermost edge: every error gets an exit code
         if os.environ.get("PROOFWARD_TRACEBACK"):
             raise
-        unexpected = ProofwardError(f"unexpected {type(error).__name__}", hint="run proofward doctor")
+        unexpected = ProofwardError(f"unexpected {type(error).__name__} at {_place(error)}", hint="run proofward doctor")
         report.print_error(unexpected, json="--json" in sys.argv)
         sys.exit(report.Exit.REFUSED)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "unknown" if trace is None else f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from attestation.bundle import MAX_BUNDLE_BYTES
+from attestation.checks_query import read_schema
 from attestation.sign import sign_statement
 from attestation.statement import result_digest
 from circuits.plan import compile_query
-from circuits.schema import schema_from_canonical
 from circuits.sql import parse
 from protocol import canonical
 from protocol.consortium import Consortium
@@ -33,7 +33,7 @@ def collude(bundle: bytes, consortium: Consortium, keys: Mapping[str, bytes]) ->
     document, statement = _open(bundle)
     _raise_first_cell(statement)
     offer = statement["predicate"]["offer"]
-    schema = schema_from_canonical(document["registrations"][0]["registration"]["table_schema"])
+    schema = read_schema(document["registrations"][0]["registration"]["table_schema"])
     plan = compile_query(parse(offer["sql"], schema), schema)
     cells = [None if cell is None else int(cell) for cell in statement["predicate"]["aggregate"]["cells"]]
     statement["subject"][0]["digest"]["sha256"] = result_digest(plan, cells)

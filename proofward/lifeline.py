@@ -6,7 +6,6 @@ and the child reads the end of file. No signal handler of the parent has to run 
 
 import os
 import signal
-import sys
 import threading
 import time
 from typing import Final
@@ -20,7 +19,8 @@ def end_with_parent() -> None:
 
 
 def _watch() -> None:
-    while sys.stdin.buffer.read(4096):
+    # The bare descriptor: a thread inside sys.stdin would hold its lock when the interpreter ends.
+    while os.read(0, 4096):
         continue
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE_SECONDS)

@@ -79,13 +79,13 @@ def revoke(
 @contextmanager
 def _key_store(hub: Path) -> Iterator["KeyStore"]:
     from api.keys import KeyStore
-    from api.store import MIGRATIONS
+    from api.migrations import upgrade
     from mpc_nodes.config import load_hub_config
-    from mpc_nodes.database import create_engine, upgrade
+    from mpc_nodes.database import create_engine
 
     engine = create_engine(load_hub_config(hub).storage.database)
     try:
-        upgrade(engine, MIGRATIONS)
+        upgrade(engine)
         yield KeyStore(engine)
     finally:
         engine.dispose()
