@@ -67,7 +67,7 @@ ACCESS: Final[dict[tuple[str, str], _Roles]] = {
     ("GET", "/v1/metrics"): _OPERATOR,
     ("GET", "/v1/consortium"): PUBLIC,  # names and public keys; an auditor needs no account
     ("GET", "/v1/trust"): PUBLIC,
-    ("POST", "/v1/chain/rpc"): PUBLIC,  # a chain is public; the methods are an allow-list
+    ("POST", "/chain/rpc"): PUBLIC,  # a chain is public; the methods are an allow-list
     ("GET", "/v1/health"): PUBLIC,
     ("GET", "/v1/ready"): PUBLIC,
     ("GET", "/v1/errors/{code}"): PUBLIC,

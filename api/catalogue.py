@@ -32,6 +32,7 @@ class Compiled:
 
     dataset: Dataset
     plan: Plan
+    plan_hash: str  # computed with the plan: for a large plan it takes as long as compiling
 
 
 class Catalogue:
@@ -84,7 +85,8 @@ class Catalogue:
         if dataset is None:
             dataset = self._guess(sql)
         found = self.dataset(dataset)
-        return Compiled(found, compile_query(parse(sql, found.schema), found.schema))
+        plan = compile_query(parse(sql, found.schema), found.schema)
+        return Compiled(found, plan, plan.hash)
 
     def _guess(self, sql: str) -> str:
         # FROM can only be read by parsing, and parsing needs a schema: the dataset is the one whose schema knows the names.

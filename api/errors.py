@@ -164,13 +164,6 @@ class NotReady(ApiError):
     kind = Kind.UNAVAILABLE
 
 
-class HubLocked(ProofwardError):
-    """Another process already runs with this hub directory."""
-
-    code = "hub-locked"
-    kind = Kind.CONFLICT
-
-
 class SchemaDisagreement(ProofwardError):
     """The hospitals' registrations of a dataset do not have one schema."""
 

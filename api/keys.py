@@ -73,16 +73,21 @@ class KeyStore:
         self._engine = engine
 
     def issue(
-        self, role: Role, *, buyer: str | None, label: str, now: int, expires_at: int | None = None
+        self, role: Role, *, buyer: str | None, label: str, now: int, expires_at: int | None = None, key: str | None = None
     ) -> tuple[str, KeyRecord]:
         """A new key and its record. The key itself is returned here and never again.
 
+        Args:
+            key: a key made by `new_key` that is already in the hands of its owner.
+
         Raises:
             RequestInvalid: a buyer key without a buyer name, or another key with one.
+            AuthenticationRequired: `key` is not a key.
         """
         if (role is Role.BUYER) != (buyer is not None):
             raise RequestInvalid("a key names a buyer if and only if its role is buyer")
-        key_id, secret = secrets.token_hex(8), secrets.token_hex(32)
+        key = key or new_key()
+        key_id, secret = _parts(key)
         record = KeyRecord(key_id, role, buyer, label, now, expires_at, None)
         with self._engine.begin() as connection:
             connection.execute(
@@ -96,14 +101,11 @@ class KeyStore:
                     expires_at=expires_at,
                 )
             )
-        return f"pw_{key_id}_{secret}", record
+        return key, record
 
     def authenticate(self, key: str, *, now: int) -> Principal:
         """Whose key this is. Raises AuthenticationRequired, in every case with the same words."""
-        match = _KEY.fullmatch(key)
-        if match is None:
-            raise _refused()
-        key_id, secret = match.groups()
+        key_id, secret = _parts(key)
         with reading(self._engine) as connection:
             row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).mappings().one_or_none()
         expected = _NO_HASH if row is None else str(row["secret_sha256"])
@@ -129,6 +131,18 @@ class KeyStore:
             connection.execute(
                 update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
             )
+
+
+def new_key() -> str:
+    """A fresh key, which nobody knows yet: not valid until it is issued."""
+    return f"pw_{secrets.token_hex(8)}_{secrets.token_hex(32)}"
+
+
+def _parts(key: str) -> tuple[str, str]:
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise _refused()
+    return match.group(1), match.group(2)
 
 
 def _hash(secret: str) -> str:

@@ -45,7 +45,7 @@ def make_offer(
         purpose=submission.purpose,
         dataset=compiled.dataset.name,
         sql=submission.sql,
-        plan_hash=compiled.plan.hash,
+        plan_hash=compiled.plan_hash,
         schema_hash=compiled.plan.schema_hash,
         publication=submission.publication,
         submitted_at=now,

@@ -93,7 +93,7 @@ class Pipeline:
         # 1. The offer's plan must be what the registered schema still gives: the result is finished with it.
         async with self._step(offer, "plan"):
             compiled = await _off_loop(self.catalogue.compile, offer.sql, offer.dataset)
-            if (compiled.plan.hash, compiled.plan.schema_hash) != (offer.plan_hash, offer.schema_hash):
+            if (compiled.plan_hash, compiled.plan.schema_hash) != (offer.plan_hash, offer.schema_hash):
                 raise OfferChanged("the dataset has another schema than when the query was submitted", hint="submit it again")
 
         # 2. No early end: a hospital that is slow to decide would be left out for the speed of the others.

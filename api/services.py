@@ -1,7 +1,10 @@
 """What the routes work with. Built once by the hub process (`api/server.py`) or by a test, and passed in."""
 
-from dataclasses import dataclass
-from typing import cast
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from fastapi import Request
 
@@ -16,6 +19,8 @@ from attestation.embedded_chain import EmbeddedChain
 from attestation.trust import Trust
 from mpc_nodes.clock import Clock
 from mpc_nodes.hub import Hub, Transport
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class Services:
     jobs: Jobs
     bell: Bell
     metrics: Metrics
+    # Compiling is pure Python: more than one at a time would only make everything wait for the interpreter lock.
+    compiler: Executor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler"))
+
+    async def off_loop(self, work: Callable[..., T], *arguments: object) -> T:
+        """The result of `work`, which may compile SQL."""
+        return await asyncio.get_running_loop().run_in_executor(self.compiler, work, *arguments)
 
     @property
     def now(self) -> int:

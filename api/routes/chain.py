@@ -17,7 +17,7 @@ from api.services import services_of
 from attestation.embedded_chain import EmbeddedChain
 from protocol import canonical
 
-router = APIRouter(prefix="/v1/chain", tags=["chain"], route_class=GuardedRoute)
+router = APIRouter(prefix="/chain", tags=["chain"], route_class=GuardedRoute)
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Queries: submit, explain, follow, fetch."""
 
-import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response, status
@@ -133,7 +132,7 @@ async def submit(
 ) -> Accepted:
     """Submit a query. The same idempotency key with the same body is the same query, however often it is sent."""
     services = services_of(request)
-    record = await asyncio.to_thread(_submit, services, submission, _buyer(request), idempotency_key)
+    record = await services.off_loop(_submit, services, submission, _buyer(request), idempotency_key)
     services.jobs.wake()
     return Accepted(
         id=record.id,
@@ -148,7 +147,7 @@ async def explain(request: Request, submission: Submission) -> ExplainedQuery:
     """Say what a query would ask for and what each hospital would answer, without running it."""
     services = services_of(request)
     consortium = services.trust.consortium
-    compiled = await asyncio.to_thread(services.catalogue.compile, submission.sql, submission.dataset)
+    compiled = await services.off_loop(services.catalogue.compile, submission.sql, submission.dataset)
     plan, dataset = compiled.plan, compiled.dataset
     offer = make_offer(consortium, submission, compiled, buyer=_buyer(request), now=services.now, lifetime=60)
     explanation = await services.hub.explain(offer, deadline=services.clock.now() + services.settings.explain_seconds)
@@ -171,7 +170,7 @@ async def explain(request: Request, submission: Submission) -> ExplainedQuery:
     asked_for = max((answer.minimum_hospitals or 1 for answer in willing), default=1)
     return ExplainedQuery(
         dataset=dataset.name,
-        plan_hash=plan.hash,
+        plan_hash=compiled.plan_hash,
         schema_hash=plan.schema_hash,
         cells=plan.cells,
         groups=plan.group_cells,

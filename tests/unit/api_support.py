@@ -5,11 +5,13 @@ Only the gRPC stream between hub and nodes is replaced, by a loopback that deliv
 
 import asyncio
 import contextlib
+import copy
 import dataclasses
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +122,9 @@ def make_ground(directory: Path, database_url: str | None = None) -> Ground:
     for index, hospital in world.hospitals.items():
         for signed in world.node(index).registrations():
             HubStore(engine).add_registration(signed, clock.now())
-            call = register_call(anchor, signed.registration)
-            _publisher(ground, hospital.identity.keys.attestation, ledger).submit(
-                f"register/{signed.registration.root}", lambda call=call: Call(call.anchor.contract, call.calldata)
-            )
+            call = Call(contract, register_call(anchor, signed.registration).calldata)
+            poster = _publisher(ground, hospital.identity.keys.attestation, ledger)
+            poster.submit(f"register/{signed.registration.root}", partial(copy.copy, call))
     return ground
 
 
