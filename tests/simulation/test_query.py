@@ -6,13 +6,18 @@ from typing import Any
 import duckdb
 import pytest
 
+import prover
+from attestation.assemble import assemble_bundle
+from attestation.trust import trust_in
+from attestation.verify import verify_bundle
 from circuits.finish import finish
 from circuits.plan import compile_query
 from circuits.sql import parse
 from mpc_nodes.policy import parse_policy
-from protocol.messages import Round
+from protocol.messages import Deal, Endorsement, Round
+from protocol.signatures import open_message
 from protocol.statement import Statement
-from tests.simulation.direct import POLICY, SCHEMA, Run, World, make_world
+from tests.simulation.direct import CHAIN, POLICY, SCHEMA, Run, World, make_world
 
 QUERIES = [
     "SELECT COUNT(*) AS n FROM survey",
@@ -54,6 +59,39 @@ def test_the_answer_is_that_of_the_pooled_table(tmp_path: Path, sql: str, public
     assert statement.predicate.aggregate.suppressed == ()
     assert [part.hospital for part in statement.predicate.parts] == [1, 2, 3, 4]
     assert statement.predicate.left_out == statement.predicate.blamed == ()
+
+
+@pytest.mark.parametrize("cohort", [1, 60])
+@pytest.mark.parametrize("publication", ["digest", "aggregate"])
+def test_an_auditor_accepts_what_the_members_endorse(tmp_path: Path, cohort: int, publication: Any) -> None:
+    """The hub assembles the bundle from what went through its hands; with and without suppressed cells."""
+    world = make_world(tmp_path)
+    world.hospitals[1].policy = parse_policy(POLICY.replace("minimum_cohort = 1", f"minimum_cohort = {cohort}"))
+    world.reopen(1)
+    sql = "SELECT sex, COUNT(*) AS n, SUM(score) AS s FROM survey GROUP BY sex"
+    run = Run(world, world.offer(sql, publication=publication)).finish()
+    statement = run.statement()
+    assert bool(statement.predicate.aggregate.suppressed) == (cohort == 60)
+    consortium, query_id = world.consortium, run.offer.query_id
+    endorsements = {
+        consortium.member(message.sender).address: open_message(
+            consortium, message, Round.ATTEST, query_id, Endorsement
+        ).signature
+        for message in run.answers[Round.ATTEST].messages
+    }
+    deals = [open_message(consortium, message, Round.DEAL, query_id, Deal) for message in run.answers[Round.DEAL].messages]
+    bundle = assemble_bundle(
+        consortium=consortium,
+        statement=statement,
+        signatures=endorsements,
+        registrations=[world.node(index).registrations()[-1] for index in world.indices],
+        contributions=[deal.contribution for deal in deals],
+        decisions=run.answers[Round.DECISION].messages,
+        freezes=run.answers[Round.FREEZE].messages,
+    )
+    verified = verify_bundle(bundle.encoded, trust_in(consortium, CHAIN, prover.generator_digest()))
+    assert verified.statement == statement
+    assert len(verified.signers) == consortium.threshold + 1
 
 
 def test_a_sum_may_be_negative(tmp_path: Path) -> None:
