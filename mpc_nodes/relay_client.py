@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.message import DecodeError
 
 from mpc_nodes import relay_options, transfer
 from mpc_nodes.clock import Clock, Worker, within
@@ -226,11 +227,12 @@ class RelayClient:
 
 
 async def _read(call: Call) -> relay_pb2.HubFrame:
-    frame = await call.read()
-    if frame is relay_options.END_OF_STREAM:
+    try:
+        frame = await call.read()
+    except DecodeError:
+        raise TransferInvalid("bytes from the hub are not a frame") from None
+    if not isinstance(frame, relay_pb2.HubFrame):  # the end of the stream: its status says why
         raise await _ended(call, None)
-    if not isinstance(frame, relay_pb2.HubFrame):  # gRPC gives None for bytes that do not parse
-        raise TransferInvalid("bytes from the hub are not a frame")
     return frame
 
 

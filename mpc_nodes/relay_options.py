@@ -3,7 +3,6 @@
 from typing import Final
 
 import grpc
-import grpc.aio
 
 from protocol.errors import Kind
 from protocol.relay import PART_BYTES
@@ -54,5 +53,3 @@ CLIENT_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection, never a remembered failure
 )
-
-END_OF_STREAM: Final[object] = grpc.aio.EOF  # type: ignore[attr-defined] # the stubs lack it

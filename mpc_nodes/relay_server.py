@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn, Protocol
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
 from mpc_nodes import relay_options, tls, transfer
 from mpc_nodes.clock import Clock, Worker, within
@@ -101,12 +102,11 @@ class _Frames:
 
     async def read(self) -> relay_pb2.NodeFrame | None:
         """The next frame; None if the node has ended its half of the stream. Raises TransferInvalid."""
-        frame = await self._context.read()
-        if frame is relay_options.END_OF_STREAM:
-            return None
-        if not isinstance(frame, relay_pb2.NodeFrame):  # gRPC gives None for bytes that do not parse
-            raise TransferInvalid("bytes from the node are not a frame")
-        return frame
+        try:
+            frame = await self._context.read()
+        except DecodeError:
+            raise TransferInvalid("bytes from the node are not a frame") from None
+        return frame if isinstance(frame, relay_pb2.NodeFrame) else None
 
     async def write(self, frame: relay_pb2.HubFrame) -> None:
         """Send a frame. A cancelled caller stops waiting, but the frame stays on its way."""

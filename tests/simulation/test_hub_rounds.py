@@ -11,8 +11,9 @@ from mpc_nodes.database import create_engine
 from mpc_nodes.hub import Hub, Progress, State
 from mpc_nodes.hub_store import HubStore, Outcome, hub_metadata
 from mpc_nodes.transport_errors import RegistrationConflict, ReplyInvalid, RoundConflict, TransferInvalid
+from protocol import signatures
 from protocol.errors import MalformedInput
-from protocol.messages import Round
+from protocol.messages import Round, Verdict
 from protocol.relay import ExplainReply, ExplainRequest, RoundReply, RoundRequest
 from protocol.signatures import SignatureInvalid
 from tests.simulation.fake_clock import FakeClock, InlineWorker, simulate
@@ -270,9 +271,6 @@ def test_bad_replies_are_incidents_and_do_not_count(engine: sa.Engine) -> None:
             (MalformedInput, s.members.reply(1, QUERY, Round.VERDICT).model_copy(update={"round": Round.DECISION})),
         ):
             if error is MalformedInput:  # a correct signature over a body of another round's type
-                from protocol import signatures
-                from protocol.messages import Verdict
-
                 body = Verdict(offer="00" * 32, decisions="00" * 32, checks=())
                 signed = signatures.sign_message(s.members.keys[1], s.members.consortium, QUERY, Round.DECISION, 1, body)
                 bad = RoundReply(round=Round.DECISION, query_id=QUERY, message=signed, refusal=None)
@@ -332,11 +330,9 @@ def test_registrations_are_durable_idempotent_and_final(engine: sa.Engine) -> No
             await s.hub.register(1, signed)
         with pytest.raises(SignatureInvalid):
             await s.hub.register(3, s.members.registration(3, signer=2))
+        other = make_members()
+        foreign = s.members.registration(2).registration.model_copy(update={"consortium": other.consortium.digest})
         with pytest.raises(ReplyInvalid):
-            other = make_members()
-            foreign = s.members.registration(2).registration.model_copy(update={"consortium": other.consortium.digest})
-            from protocol import signatures
-
             await s.hub.register(2, signatures.sign_registration(s.members.keys[2], foreign))
         await s.hub.register(2, s.members.registration(2, epoch=2))
         s.restart()
