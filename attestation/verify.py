@@ -1,7 +1,7 @@
 """Offline verification of a bundle: bytes and pinned facts in, a verified attestation out, or `VerificationFailed`.
 
 Nothing here opens a socket, reads a clock or a file, or draws randomness: the verdict is a function of bundle and trust
-(tests/attacks/test_i7_offline.py). Specification: docs/spec/08-attestation.md, "Verification".
+(tests/attacks/test_i7_offline_verdict.py). Specification: docs/spec/08-attestation.md, "Verification".
 """
 
 from dataclasses import InitVar, dataclass

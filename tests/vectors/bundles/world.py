@@ -46,6 +46,8 @@ from tests.vectors.inputs import Stream
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf")
 
+CHAIN_ID = 31337
+
 SCHEMA = """
 name = "patients"
 title = "Examined patients"
@@ -124,6 +126,7 @@ class World:
     n: int = 4
     t: int = 1
     patients: int = 150  # of each hospital
+    contract: str = "0x" + Stream("contract")(20).hex()
 
     @cached_property
     def consortium(self) -> Consortium:
@@ -150,7 +153,7 @@ class World:
 
     @cached_property
     def chain(self) -> ChainAnchor:
-        return ChainAnchor(chain_id=31337, contract="0x" + Stream("contract")(20).hex())
+        return ChainAnchor(chain_id=CHAIN_ID, contract=self.contract)
 
     @cached_property
     def trust(self) -> Trust:
@@ -206,7 +209,7 @@ class World:
             "chainId": call.anchor.chain_id,
             "nonce": nonce,
             "gas": 1_000_000,
-            "maxFeePerGas": 10**9,
+            "maxFeePerGas": 10**10,
             "maxPriorityFeePerGas": 1,
             "value": 0,
             "to": to_checksum_address(call.anchor.contract),
@@ -397,6 +400,6 @@ class Answer:
         world = self.world
         roots = [(i, register_call(world.chain, self.registrations[i].registration)) for i in self.qualified]
         return ChainRecord(
-            attestation=world.transaction(chain_call(self.statement, self.bundle.signatures), 1, nonce=7),
+            attestation=world.transaction(chain_call(self.statement, self.bundle.signatures), 1, nonce=1),
             registrations=tuple(world.transaction(call, i) for i, call in roots),
         )
