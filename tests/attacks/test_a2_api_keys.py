@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ from api.keys import KeyStore, Role
 from tests.unit.api_support import Ground, make_ground, tight
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> Any:
-    ground = make_ground(tmp_path)
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    ground = make_ground(tmp_path_factory.mktemp("ground"))
     yield ground
     ground.close()
 

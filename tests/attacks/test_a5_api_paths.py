@@ -1,6 +1,5 @@
 """A5: path traversal. Whatever is in the place of an id, no file and no row is read, and the answer is a 404 problem."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,9 +46,9 @@ TEMPLATES = {
 }
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> Any:
-    ground = make_ground(tmp_path)
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    ground = make_ground(tmp_path_factory.mktemp("ground"))
     yield ground
     ground.close()
 

@@ -13,9 +13,9 @@ from api.keys import Role
 from tests.unit.api_support import SUBMISSION, Ground, make_ground, tight
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> Any:
-    ground = make_ground(tmp_path)
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    ground = make_ground(tmp_path_factory.mktemp("ground"))
     yield ground
     ground.close()
 
