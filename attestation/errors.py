@@ -23,7 +23,7 @@ class VerificationFailed(ProofwardError):
 
 
 class TrustInvalid(ProofwardError):
-    """`trust.toml` is not a usable list of what the auditor trusts; `where` is the key."""
+    """`trust.toml` is not a usable list of what the auditor trusts."""
 
     code = "trust-invalid"
     kind = Kind.INVALID

@@ -62,7 +62,7 @@ def trust_in(consortium: Consortium, chain: ChainAnchor, generators: str) -> Tru
 
 
 def parse_trust(text: str) -> Trust:
-    """Parse the text of a `trust.toml`. Raises TrustInvalid; `where` is the key or the line."""
+    """Parse the text of a `trust.toml`. Raises TrustInvalid, which names the key."""
     try:
         members = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
