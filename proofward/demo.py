@@ -24,6 +24,9 @@ from typing import Any, Final
 
 from circuits.schema import parse_schema
 from mpc_nodes.config import load_account_key
+from mpc_nodes.data_config import FileConfig
+from mpc_nodes.node_main import register_dataset
+from mpc_nodes.secret_files import write_secret
 from mpc_nodes.trial import Trial, init_consortium
 from proofward import demo_forgery
 from proofward.client import Client, connect
@@ -32,6 +35,7 @@ from proofward.demo_data import SCHEMA_TEXT, Pool, nhanes_file, split, sql_types
 from proofward.demo_processes import Processes
 from proofward.demo_show import Show
 from proofward.errors import DemoFailed
+from proofward.keys import issue_key
 
 HOSPITALS: Final = ("northside", "riverside", "lakeview", "hillcrest")
 THRESHOLD: Final = 1
@@ -87,14 +91,14 @@ class Demo:
         self._directory = directory
         self._show = show
         self._processes = processes
+        self._key = ""
         self.outcome = Outcome(directory=str(directory))
 
     def run(self) -> Outcome:
         """All of it, in the order of the plan above."""
         trial, pool = self._prepare()
-        self._start_hub(trial)
+        self._start(trial)
         self._register(trial)
-        self._start_nodes(trial)
         with self._client(trial) as client:
             for question in QUESTIONS:
                 self._ask(client, pool, question)
@@ -129,42 +133,30 @@ class Demo:
         self._show.note(f"rows: {rows}; no process ever holds all of them, but the one that checks the answers")
         return trial, pool
 
-    def _start_hub(self, trial: Trial) -> None:
-        # 3.
-        with self._phase("hub", "starting the hub with its HTTP interface and chain"):
+    def _start(self, trial: Trial) -> None:
+        # 3. Nodes dial until the hub answers, so that everything may start at once.
+        with self._phase("start", f"starting the hub with its chain, and {len(HOSPITALS)} nodes, a process each"):
             self._processes.start("hub", ["hub", "run", str(trial.hub_config), "--with-parent"])
-            port = int(self.outcome.url.rpartition(":")[2])
-            self._processes.wait_until(lambda: _listens(port), "the hub's start", _START_SECONDS)
-            self._run(
-                "keys", "keys", "create", str(trial.hub_config), "--role", "buyer", "--buyer", BUYER, "-o", str(self._key)
-            )
-
-    def _register(self, trial: Trial) -> None:
-        # 4. At the same time, as the hospitals would.
-        with self._phase("datasets", "every hospital commits to its table and puts the root on chain"):
-            schema = str(self._directory / "schema.toml")
-            self._run_all(
-                {
-                    f"register-{name}": [
-                        *("dataset", "register", str(trial.node_config(name))),
-                        *("--schema", schema, "--file", "nhanes.csv", "--json"),
-                    ]
-                    for name in HOSPITALS
-                }
-            )
-
-    def _start_nodes(self, trial: Trial) -> None:
-        # 5.
-        with self._phase("nodes", f"starting {len(HOSPITALS)} nodes, a process each"):
             for name in HOSPITALS:
                 self._processes.start(name, ["node", "run", str(trial.node_config(name)), "--with-parent"])
-            ready = [self._node(trial, name) / "state" / "ready" for name in HOSPITALS]
-            self._processes.wait_until(lambda: all(path.exists() for path in ready), "the nodes' start", _START_SECONDS)
+            states = [trial.hub_config.parent, *(self._node(trial, name) for name in HOSPITALS)]
+            ready = [directory / "state" / "ready" for directory in states]
+            self._processes.wait_until(lambda: all(path.exists() for path in ready), "the start", _START_SECONDS)
+            self._key = issue_key(trial.hub_config, "buyer", buyer=BUYER, label="demo").key
+            write_secret(self._directory / "buyer.key", self._key.encode() + b"\n")
+
+    def _register(self, trial: Trial) -> None:
+        # 4. What `proofward dataset register` does beside a running node, which tells the hub within seconds.
+        with self._phase("datasets", "every hospital commits to its table and puts the root on chain"):
+            schema = parse_schema(SCHEMA_TEXT)
+            source = FileConfig(kind="csv", path="nhanes.csv")
+            for name in HOSPITALS:
+                register_dataset(trial.node_config(name), schema=schema, source=source)
             with self._client(trial) as client:
                 self._processes.wait_until(lambda: _all_registered(client), "the registrations' way", _START_SECONDS)
 
     def _ask(self, client: Client, pool: Pool, question: Question) -> None:
-        # 6.
+        # 5.
         with self._phase(question.name, f"asking: {question.title}"):
             result = client.query(
                 question.sql, purpose=PURPOSE, publication=question.publication, progress=False, wait=_ANSWER_SECONDS
@@ -179,7 +171,7 @@ class Demo:
         self.outcome.questions.append(_answered(question, comparison, result.to_dict()))
 
     def _audit(self, trial: Trial) -> None:
-        # 7.
+        # 6.
         with self._phase("audits", "auditing every bundle offline, in processes of their own"):
             reports = self._run_audits(trial, [question.name for question in QUESTIONS])
         for question, (code, report) in zip(self.outcome.questions, reports, strict=True):
@@ -190,7 +182,7 @@ class Demo:
             question["audit"] = {"verdict": report["verdict"], "checks_passed": passed}
 
     def _forge(self, trial: Trial) -> None:
-        # 8.
+        # 7.
         with self._phase("forgeries", "changing one number, and auditing again"):
             true = self._bundle(QUESTIONS[0].name).read_bytes()
             keys = {
@@ -243,11 +235,7 @@ class Demo:
         self.outcome.seconds[name] = time.monotonic() - started
 
     def _client(self, trial: Trial) -> Client:
-        return connect(self.outcome.url, api_key=self._key.read_text(encoding="utf-8").strip(), trust=trial.trust)
-
-    @property
-    def _key(self) -> Path:
-        return self._directory / "buyer.key"
+        return connect(self.outcome.url, api_key=self._key, trust=trial.trust)
 
     def _bundle(self, name: str) -> Path:
         return self._directory / f"{name}.bundle.json"
@@ -286,12 +274,6 @@ def _free_ports(count: int) -> list[int]:
         for listener in listeners:
             listener.bind(("127.0.0.1", 0))
         return [listener.getsockname()[1] for listener in listeners]
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def _all_registered(client: Client) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proofward.commands.report import JsonOption, reporting
+from proofward.commands.report import JsonOption, quiet_log, reporting
 
 if TYPE_CHECKING:
     from mpc_nodes.data_config import SourceConfig
@@ -37,6 +37,7 @@ def register(
         from circuits.schema import load_schema
         from mpc_nodes.node_main import register_dataset
 
+        quiet_log()
         if (file is None) == (source is None):
             raise typer.BadParameter("give either --file or --source")
         loaded = load_schema(schema)

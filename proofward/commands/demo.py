@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from proofward.commands.report import JsonOption, reporting
+from proofward.commands.report import JsonOption, quiet_log, reporting
 
 
 def demo(
@@ -25,6 +25,7 @@ def demo(
         from proofward.demo_show import Show
         from proofward.files import new_directory
 
+        quiet_log()
         directory = Path(tempfile.mkdtemp(prefix="proofward-demo-")) if keep is None else new_directory(keep)
         try:
             with stop_on_signals():

@@ -2,17 +2,12 @@
 
 import datetime
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from proofward.commands.report import JsonOption, reporting
-
-if TYPE_CHECKING:
-    from api.keys import KeyStore
 
 app = typer.Typer(help="Issue and revoke API keys, on the hub's machine.", no_args_is_help=True)
 
@@ -32,26 +27,26 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Issue a key. It is shown once; the service keeps a hash."""
-    with reporting(json) as report, _key_store(hub) as keys:
-        from api.keys import Role
+    with reporting(json) as report:
         from mpc_nodes.secret_files import write_secret
+        from proofward.keys import issue_key
 
-        now = int(time.time())
-        expires_at = None if days is None else now + days * 86_400
-        key, record = keys.issue(Role(role), buyer=buyer, label=label or role, now=now, expires_at=expires_at)
+        issued = issue_key(hub, role, buyer=buyer, label=label or role, days=days)
         if output is not None:
-            write_secret(output, key.encode() + b"\n")
-        report.say(key if output is None else f"key {record.id} written to {output}")
-        report.result(
-            {"id": record.id, "role": role, "buyer": buyer} | ({"key": key} if output is None else {"file": str(output)})
-        )
+            write_secret(output, issued.key.encode() + b"\n")
+        report.say(issued.key if output is None else f"key {issued.id} written to {output}")
+        where = {"key": issued.key} if output is None else {"file": str(output)}
+        report.result({"id": issued.id, "role": role, "buyer": buyer, **where})
 
 
 @app.command("list")
 def list_(hub: HubArgument, json: JsonOption = False) -> None:
     """List the keys, without their secrets."""
-    with reporting(json) as report, _key_store(hub) as keys:
-        records = keys.list()
+    with reporting(json) as report:
+        from proofward.keys import key_store
+
+        with key_store(hub) as keys:
+            records = keys.list()
         report.table(
             "",
             ["id", "role", "buyer", "label", "created", "expires", "revoked"],
@@ -70,25 +65,13 @@ def revoke(
     json: JsonOption = False,
 ) -> None:
     """Revoke a key, at once and for good."""
-    with reporting(json) as report, _key_store(hub) as keys:
-        keys.revoke(key_id, now=int(time.time()))
+    with reporting(json) as report:
+        from proofward.keys import key_store
+
+        with key_store(hub) as keys:
+            keys.revoke(key_id, now=int(time.time()))
         report.say(f"key {key_id} is revoked")
         report.result({"id": key_id, "revoked": True})
-
-
-@contextmanager
-def _key_store(hub: Path) -> Iterator["KeyStore"]:
-    from api.keys import KeyStore
-    from api.migrations import upgrade
-    from mpc_nodes.config import load_hub_config
-    from mpc_nodes.database import create_engine
-
-    engine = create_engine(load_hub_config(hub).storage.database)
-    try:
-        upgrade(engine)
-        yield KeyStore(engine)
-    finally:
-        engine.dispose()
 
 
 def _date(seconds: int | None) -> str | None:
