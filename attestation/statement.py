@@ -1,7 +1,7 @@
 """Builds the statement of an answered query from the frozen transcript and the opened total.
 
 Every honest member runs this on the same inputs and gets the same bytes: nothing here is random, and nothing is taken
-from a proposer. Specification: docs/spec/08-attestation.md, "Statement"; suppression: docs/spec/06-sharing.md.
+from a proposer. Specification: docs/spec/08-attestation.md, "Statement" and "Suppression".
 """
 
 from collections.abc import Mapping, Sequence

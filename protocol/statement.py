@@ -60,7 +60,9 @@ class MemberLog(Document):
 
 class Aggregate(Document):
     """The opened total. Suppressed cells are null, and then the blinding is null too and `representation` proves that
-    the remainder of the commitment is a commitment to the suppressed cells alone (docs/spec/06-sharing.md, "Suppression").
+    the remainder of the commitment is a commitment to the suppressed cells alone.
+
+    Specification: docs/spec/08-attestation.md, "Suppression".
     """
 
     cells: tuple[Decimal | None, ...]
