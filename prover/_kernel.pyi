@@ -1,8 +1,34 @@
 """The compiled kernel. Call it through `prover.kernel_backend`, which types its errors."""
 
+from typing import final
+
+__all__ = [
+    "KernelError",
+    "Transcript",
+    "add_commitments",
+    "add_points",
+    "add_vectors",
+    "check_points",
+    "check_scalars",
+    "check_share",
+    "check_vector",
+    "commit_onehot",
+    "commit_vector",
+    "deal",
+    "generator_digest",
+    "generators_encoded",
+    "interpolate",
+    "msm",
+    "prove_representation",
+    "reduce_wide",
+    "subtract",
+    "verify_representation",
+]
+
 class KernelError(Exception):
     """Arguments: code, message."""
 
+@final
 class Transcript:
     def __new__(cls, label: bytes) -> Transcript: ...
     def absorb(self, label: bytes, data: bytes) -> None: ...
