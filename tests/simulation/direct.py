@@ -106,6 +106,7 @@ class Hospital:
     directory: Path
     policy: Policy
     kind: type[Node] = Node
+    url: str | None = None  # of the database; by default a file in the directory
     entropy: Callable[[int], bytes] = os.urandom
     node: Node = field(init=False)
     store: NodeStore = field(init=False)
@@ -169,7 +170,7 @@ class World:
         """Drop the objects of a member and make them again from its directory: what a restart does."""
         hospital = self.hospitals[index]
         hospital.kind = kind or hospital.kind
-        hospital.store = NodeStore(create_engine(f"sqlite:///{hospital.directory / 'node.db'}"))
+        hospital.store = NodeStore(create_engine(hospital.url or f"sqlite:///{hospital.directory / 'node.db'}"))
         clock = lambda: self.now  # noqa: E731
         hospital.datasets = Datasets(
             hospital.store, hospital.directory, hospital.identity, clock=clock, entropy=hospital.entropy

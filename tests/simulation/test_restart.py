@@ -7,7 +7,7 @@ import pytest
 from mpc_nodes.session import Session
 from protocol.messages import Round
 from protocol.relay import RoundReply
-from tests.simulation.direct import ROUNDS, Run, make_world
+from tests.simulation.direct import ROUNDS, SCHEMA, Rows, Run, make_world
 
 SQL = "SELECT sex, COUNT(*) AS n, SUM(age) AS s FROM survey GROUP BY sex"
 
@@ -75,3 +75,19 @@ def test_nothing_secret_is_left_after_the_end(tmp_path: Path) -> None:
         assert hospital.store.keys(run.offer.query_id) == ()
         stored = b"".join(path.read_bytes() for path in hospital.directory.glob("node.db*"))
         assert not [key for key in keys[index] if key in stored]
+
+
+def test_a_node_on_any_database(tmp_path: Path, database_url: str) -> None:
+    """One member keeps its state in SQLite or PostgreSQL, is registered there, and restarts before every round."""
+    world = make_world(tmp_path)
+    hospital = world.hospitals[3]
+    hospital.url = database_url
+    world.reopen(3).register_dataset(Rows(world.tables[2]), SCHEMA)
+    world.now += 1
+    run = Run(world, world.offer(SQL))
+    for round_ in ROUNDS:
+        assert run.step(round_).codes == {}
+        world.reopen(3)
+        assert world.ask(run.offer, round_, run.inputs(round_), [3]).replies[3] == run.answers[round_].replies[3]
+    assert sum(int(cell or 0) for cell in run.statement().predicate.aggregate.cells[:2]) == 100
+    assert hospital.store.keys(run.offer.query_id) == ()
