@@ -146,7 +146,7 @@ class ChainClient:
 
     def _integer(self, request: Callable[[], Any]) -> int:
         value = self._ask(request)
-        if not isinstance(value, int) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise ChainResponseInvalid("the endpoint answered something that is not a number")
         return value
 
