@@ -131,9 +131,10 @@ class NodeStore:
     def forget_expired(self, now: int) -> list[str]:
         """Forget every query that expired before `now`, Unix seconds; returns their identifiers."""
         expired = sa.select(queries.c.query_id).where((queries.c.expires_at < now) & ~queries.c.forgotten)
-        with self.writing() as connection:
+        with self.reading() as connection:
             found = [row.query_id for row in connection.execute(expired)]
-            for query_id in found:
+        for query_id in found:
+            with self.writing() as connection:
                 self.forget(connection, query_id)
         if found:
             self.truncate_journal()

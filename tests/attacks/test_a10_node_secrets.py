@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mpc_nodes.session import Checked, Frozen
+from mpc_nodes.node import Node
+from mpc_nodes.session import Checked, Frozen, Session
 from protocol.messages import Round
 from protocol.relay import RoundRequest
 from tests.simulation import liars
@@ -161,8 +162,8 @@ def test_a_bug_is_logged_by_its_place_alone(tmp_path: Path) -> None:
     """An exception that nobody foresaw may hold anything, so its text goes nowhere."""
     canary = "patient 4711 has a score of 99"
 
-    class Broken(liars.Node):
-        def _session(self, query_id: str) -> object:  # type: ignore[override]
+    class Broken(Node):
+        def _session(self, query_id: str) -> Session:
             raise ZeroDivisionError(canary)
 
     world = make_world(tmp_path)

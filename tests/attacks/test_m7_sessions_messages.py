@@ -21,6 +21,7 @@ from protocol.statement import Statement
 from tests.simulation.direct import ROUNDS, World, changed, make_world
 
 MEMBERS = (1, 2, 3, 4)
+EXAMPLES = max(1, settings().max_examples // 10)  # each is two whole queries
 
 
 @dataclass
@@ -166,7 +167,7 @@ def perform(hub: Adversary, op: tuple[object, ...]) -> None:
 
 
 @given(st.lists(operation, max_size=40))
-@settings(max_examples=max(1, settings.default.max_examples // 10))  # each is two whole queries
+@settings(max_examples=EXAMPLES)
 def test_no_order_of_messages_confuses_a_node(operations: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         world = make_world(Path(directory))
@@ -178,7 +179,7 @@ def test_no_order_of_messages_confuses_a_node(operations: list[tuple[object, ...
 
 
 @given(st.data())
-@settings(max_examples=max(1, settings.default.max_examples // 10))  # each is two whole queries
+@settings(max_examples=EXAMPLES)
 def test_an_honest_end_after_dishonest_beginnings(data: st.DataObject) -> None:
     """Two queries in full, with hostile requests before every round; those refused leave no trace, so both end well."""
     with tempfile.TemporaryDirectory() as directory:

@@ -94,7 +94,7 @@ def test_an_offer_of_another_protocol_version_cannot_be_read(tmp_path: Path, pro
 
 
 @pytest.mark.parametrize("change", [{"plan_hash": "11" * 32}, {"schema_hash": "11" * 32}])
-def test_a_hub_with_another_plan_gets_a_refusal_and_no_keys(tmp_path: Path, change: dict[str, str]) -> None:
+def test_a_hub_with_another_plan_gets_a_refusal_and_no_keys(tmp_path: Path, change: dict[str, Any]) -> None:
     """Hub and node compile to different plans: the node takes no part, on no committee either."""
     world = make_world(tmp_path)
     run = Run(world, world.offer(SQL, **change))

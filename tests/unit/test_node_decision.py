@@ -1,6 +1,7 @@
 """What a decision must be, what a hub drops, and that a refusal depends on offer, policy and log alone."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mpc_nodes.rounds.decision import is_well_formed, usable
 from protocol.messages import Decision, Round, SignedMessage
 from protocol.relay import ExplainReply, ExplainRequest
 from protocol.signatures import open_message, sign_message
-from tests.simulation.direct import POLICY, Run, World, changed, make_world
+from tests.simulation.direct import POLICY, Row, Run, World, changed, make_world
 from tests.unit.test_node_sealing import SMALL_ORDER
 
 SQL = "SELECT COUNT(*) AS n FROM survey"
@@ -140,7 +141,7 @@ def test_the_rate_counts_what_was_allowed(world: World) -> None:
 
 def test_a_refusal_is_the_same_whatever_the_data_are(tmp_path: Path) -> None:
     """I8, D6: hospitals with no rows that match, few, and many, refuse and accept in the same words."""
-    tables = [[("f", 20, None)] * 3, [("m", 90, 5)] * 30, [("f", 90, -5)] * 11]
+    tables: list[list[Row]] = [[("f", 20, None)] * 3, [("m", 90, 5)] * 30, [("f", 90, -5)] * 11]
     home = tmp_path / "three"
     home.mkdir()
     world = World(home, tables)
@@ -165,7 +166,7 @@ def test_cohorts_around_the_minimum(tmp_path: Path) -> None:
     """D6: no person, one, k-1 of them look alike; k is shown."""
     home = tmp_path / "cohorts"
     home.mkdir()
-    rows = [("f", 20, None)] * 40 + [("m", 21, None)] + [("m", 22, None)] * 9 + [("m", 23, None)] * 10
+    rows: Sequence[Row] = [("f", 20, None)] * 40 + [("m", 21, None)] + [("m", 22, None)] * 9 + [("m", 23, None)] * 10
     world = World(home, [rows, [("f", 30, 1)] * 12, [("f", 31, 1)] * 12], policy=POLICY.replace("minimum_cohort = 1", ""))
     shown = {}
     for age in (24, 21, 22, 23):

@@ -168,3 +168,10 @@ def test_the_order_of_rules_and_lists_does_not_matter() -> None:
         for order in itertools.permutations(rules)
     }
     assert len(found) == 1
+
+
+def test_the_example_of_the_specification(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "spec" / "06-rounds.md").read_text()
+    policy = parse_policy(text.split("```toml")[1].split("```")[0])
+    assert policy.limits == parse_policy("").limits  # it shows the defaults
+    assert verdict(policy, ALLOWED) is None
