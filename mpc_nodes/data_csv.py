@@ -15,6 +15,7 @@ import numpy as np
 from mpc_nodes.data_errors import DataSourceRefused
 
 MAX_HEADER_BYTES: Final = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20
 MAX_SOURCE_COLUMNS: Final = 4096
 _TAIL_BYTES: Final = 1 << 16
 _QUOTE: Final = ord('"')
@@ -25,29 +26,40 @@ _NEWLINE: Final = ord("\n")
 class RecordCounter:
     """Counts records of a file that is fed block by block: line ends outside quotes, and what follows the last one."""
 
+    name: str
     _ends: int = 0
+    _lines: int = 0
     _quoted: bool = False
+    _open: int = 0  # bytes since the last line end
     _tail: bytes = b""
 
     def feed(self, block: bytes) -> None:
-        """Count a block of the file."""
+        """Count a block of the file. Raises DataSourceRefused for a line of more than MAX_LINE_BYTES."""
+        data = np.frombuffer(block, dtype=np.uint8)
+        newline = data == _NEWLINE
+        places = np.flatnonzero(newline)
+        lengths = np.diff(places, prepend=-1 - self._open, append=len(data))
+        if len(lengths) and lengths.max() > MAX_LINE_BYTES:
+            line = self._lines + int(np.argmax(lengths > MAX_LINE_BYTES)) + 1
+            raise DataSourceRefused(f"the line is longer than {MAX_LINE_BYTES} bytes", where=f"{self.name}: line {line}")
+        self._lines += len(places)
+        self._open = len(data) - 1 - int(places[-1]) if len(places) else self._open + len(data)
         if self._quoted or b'"' in block:
-            data = np.frombuffer(block, dtype=np.uint8)
             inside = (np.cumsum(data == _QUOTE) + self._quoted) % 2 == 1
-            self._ends += int(np.count_nonzero((data == _NEWLINE) & ~inside))
-            self._quoted = bool(inside[-1]) if len(inside) else self._quoted
+            self._ends += int(np.count_nonzero(newline & ~inside))
+            self._quoted = bool(inside[-1])
         else:
-            self._ends += block.count(b"\n")
-        self._tail = (self._tail + block)[-_TAIL_BYTES:]
+            self._ends += len(places)
+        self._tail = (self._tail + block[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
-    def finish(self, name: str) -> int:
+    def finish(self) -> int:
         """The number of records, header and blank lines included, but for blank lines at the end of the file.
 
         Raises:
             DataSourceRefused: a quote is left open.
         """
         if self._quoted:
-            raise DataSourceRefused("a quoted field is not closed: the file is cut off or malformed", where=name)
+            raise DataSourceRefused("a quoted field is not closed: the file is cut off or malformed", where=self.name)
         last = self._tail.rstrip(b"\r\n")
         after = self._tail[len(last) :].count(b"\n")
         return self._ends - after + 1 if last else 0

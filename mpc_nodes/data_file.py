@@ -15,14 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from mpc_nodes.data_config import FileConfig, resolve_inside
-from mpc_nodes.data_csv import MAX_SOURCE_COLUMNS, RecordCounter, read_header
+from mpc_nodes.data_csv import MAX_LINE_BYTES, MAX_SOURCE_COLUMNS, RecordCounter, read_header
 from mpc_nodes.data_errors import DataSourceChanged, DataSourceRefused
 from mpc_nodes.data_names import locate
 
 BATCH_ROWS: Final = 1 << 16
-MAX_LINE_BYTES: Final = 1 << 20
 _MEMORY_LIMIT: Final = "512MB"
 _BLOCK_BYTES: Final = 1 << 22
+_NESTED: Final = frozenset({"list", "struct", "map", "array", "union", "variant"})
 
 
 class FileSource:
@@ -32,6 +32,7 @@ class FileSource:
         name: the file's name, for messages.
         fingerprint: SHA-256 of the file's bytes, hexadecimal.
         columns: the names of the columns in the file.
+        nested: those of them that hold lists or structures and cannot be read.
     """
 
     def __init__(self, config: FileConfig, root: Path) -> None:
@@ -49,9 +50,10 @@ class FileSource:
         try:
             if config.kind == "csv":
                 self.columns = read_header(self._path, config.delimiter, self.name)
+                self.nested: frozenset[str] = frozenset()
                 self._rows = records - 1
             else:
-                self.columns, self._rows = self._parquet_header()
+                self.columns, self.nested, self._rows = self._parquet_header()
             if self._rows <= 0:
                 raise DataSourceRefused("the file has no rows", where=self.name)
             if self._rows > config.max_rows:
@@ -82,6 +84,10 @@ class FileSource:
             was opened.
         """
         positions = locate(columns, self._config, self.columns, self.name)
+        for column, position in zip(columns, positions, strict=True):
+            if self.columns[position] in self.nested:
+                # Refused before it is read: the Arrow form of a type takes time exponential in its depth.
+                raise DataSourceRefused("the column holds lists or structures", where=f"{self.name}: column {column}")
         read = 0
         try:
             # A cursor of its own, so that an abandoned pass does not stand in the way of the next.
@@ -118,16 +124,18 @@ class FileSource:
         )
         return cursor.sql(sql, params=[path, self._config.delimiter, types, MAX_LINE_BYTES])
 
-    def _parquet_header(self) -> tuple[tuple[str, ...], int]:
+    def _parquet_header(self) -> tuple[tuple[str, ...], frozenset[str], int]:
         try:
             path = [str(self._path)]
             counted = self._connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", path).fetchall()
-            names = tuple(self._connection.sql("SELECT * FROM read_parquet(?)", params=path).columns)
+            relation = self._connection.sql("SELECT * FROM read_parquet(?)", params=path)
+            types = dict(zip(relation.columns, relation.types, strict=True))
         except duckdb.Error as error:
             raise _refused(error, self.name) from None
-        if len(counted) != 1 or len(names) > MAX_SOURCE_COLUMNS:
+        if len(counted) != 1 or len(types) > MAX_SOURCE_COLUMNS:
             raise DataSourceRefused(f"not one Parquet file of at most {MAX_SOURCE_COLUMNS} columns", where=self.name)
-        return names, int(counted[0][0])
+        nested = frozenset(name for name, kind in types.items() if kind.id in _NESTED)
+        return tuple(types), nested, int(counted[0][0])
 
     def _check_unchanged(self) -> None:
         if (
@@ -149,7 +157,7 @@ def _identity(path: Path, name: str) -> tuple[int, ...]:
 
 
 def _digest(path: Path, count: bool, name: str) -> tuple[str, int]:
-    digest, counter = hashlib.sha256(), RecordCounter()
+    digest, counter = hashlib.sha256(), RecordCounter(name)
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
@@ -158,7 +166,7 @@ def _digest(path: Path, count: bool, name: str) -> tuple[str, int]:
                     counter.feed(block)
     except OSError as error:
         raise DataSourceRefused(f"the file cannot be read: {error.strerror}", where=name) from error
-    return digest.hexdigest(), counter.finish(name) if count else 0
+    return digest.hexdigest(), counter.finish() if count else 0
 
 
 def _hardened(path: Path) -> duckdb.DuckDBPyConnection:

@@ -130,9 +130,13 @@ def infer_schema(path: Path, *, kind: str | None = None) -> str:
     suffix = (kind or path.suffix.lstrip(".")).lower()
     config = FileConfig(kind="parquet" if suffix in ("parquet", "pq") else "csv", path=path.name)
     with FileSource(config, path.parent) as source:
-        profiles = [_Profile(name) for name in source.columns]
-        for batch in source.batches(source.columns):
-            for profile, fields in zip(profiles, batch.columns, strict=True):
+        profiles = [
+            _Profile(name, unreadable="it holds lists or structures" if name in source.nested else None)
+            for name in source.columns
+        ]
+        readable = [profile for profile in profiles if not profile.unreadable]
+        for batch in source.batches([profile.source for profile in readable]):
+            for profile, fields in zip(readable, batch.columns, strict=True):
                 profile.add(fields)
         return _text(path, profiles)
 
