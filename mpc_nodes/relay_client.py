@@ -6,6 +6,7 @@ this node's identity, or that knows of decisions which this node has forgotten, 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -18,7 +19,7 @@ from google.protobuf.message import DecodeError
 from mpc_nodes import relay_options, transfer
 from mpc_nodes.clock import Clock, Worker, within
 from mpc_nodes.relay_server import RelayTimes, check_agreement
-from mpc_nodes.transport_errors import ConnectionReplaced, HandshakeRefused, HubUnreachable, TransferInvalid
+from mpc_nodes.transport_errors import ConnectionReplaced, DeadlineExceeded, HandshakeRefused, HubUnreachable, TransferInvalid
 from protocol import signing
 from protocol.consortium import Consortium
 from protocol.dataset import SignedRegistration
@@ -38,6 +39,7 @@ from protocol.wire import relay_pb2, relay_pb2_grpc
 
 FIRST_DELAY: Final = 0.25  # seconds
 LONGEST_DELAY: Final = 30.0
+_LAST_WORD: Final = 2.0  # seconds in which our Hello can reach a hub that we leave anyway
 _REQUESTS_HELD: Final = 4  # requests that wait for the node's thread; the stream is not read further meanwhile
 
 log = structlog.get_logger(__name__)
@@ -183,7 +185,8 @@ class RelayClient:
         try:
             check_agreement(ours, frame.challenge)
         except HandshakeRefused:
-            await within(self._clock, self._times.handshake, "refusal from the hub", call.code())
+            with suppress(DeadlineExceeded):
+                await within(self._clock, _LAST_WORD, "refusal from the hub", call.code())
             raise
         frame = await within(self._clock, self._times.handshake, "Welcome from the hub", _read(call))
         if frame.WhichOneof("frame") != "welcome":
