@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -66,10 +65,8 @@ class TestChain:
 
 def anvil_missing() -> str | None:
     """Why anvil cannot run, or None."""
-    if shutil.which("node") is None:
-        return "node is not installed"
     if not ANVIL.exists():
-        return "anvil is not installed: run `npm ci` in attestation/contracts"
+        return "anvil is not installed: run `npm ci` in attestation/contracts (Linux on x86-64)"
     return None
 
 
