@@ -39,6 +39,7 @@ def _path(value: object) -> Path:
 
 
 FileName = Annotated[Path, BeforeValidator(_path)]
+ChainUrl = Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$")]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -65,7 +66,7 @@ class HubConnection(_Section):
 class NodeChain(_Section):
     """The chain as this node sees it."""
 
-    rpc: str
+    rpc: ChainUrl
     chain_id: Annotated[int, Field(ge=1)]
     contract: Address
     confirmations: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -133,7 +134,7 @@ class HubChain(_Section):
     contract: Address
     deployer: FileName  # secp256k1, 64 hexadecimal digits: deploys the contract with nonce 0 and pays for attestations
     embedded: FileName | None = None
-    rpc: str | None = None
+    rpc: ChainUrl | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
