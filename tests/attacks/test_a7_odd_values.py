@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circuits.encode import encode_chunks
+from circuits.encode import EncodedChunk, encode_chunks
 from circuits.evaluate import evaluate
 from circuits.finish import finish
 from circuits.plan import compile_query
@@ -43,51 +43,13 @@ nullable = true
 NUMBER = parse_schema('name = "t"\n[[columns]]\nname = "d"\ntype = "decimal"\nscale = 2\nmin = -10\nmax = 1000\n')
 SUMS = "SELECT COUNT(*) c, COUNT(n) cn, SUM(n) n, COUNT(d) cd, SUM(d) d FROM t"
 
-ODD_TEXTS = st.sampled_from(
-    [
-        "0",
-        "-0",
-        "00",
-        "007",
-        "1.0",
-        "1.00",
-        "-0.0",
-        "1e5",
-        "1E5",
-        "0x10",
-        "NaN",
-        "nan",
-        "inf",
-        "-inf",
-        "Infinity",
-        "1_000",
-        "1,5",
-        "٣",
-        "１",
-        "+1",
-        ".5",
-        "5.",
-        "-.5",
-        "--",
-        "-",
-        "9999999999999999999999",
-        "null",
-        "NULL",
-        "None",
-        "NA",
-        "true",
-        "1970-01-01",
-        "=1+1",
-        "1/2",
-        "1000",
-        "1000.004",
-        "1000.00",
-        "999999.99",
-        "-1000",
-        "1000000",
-        "1000001",
-    ]
-) | st.sampled_from([" ", "1 ", " 1", "1\t", "\ufeff1", "1\u00a0", "1\x00", "", "1\n", "1\r"])
+WORDS = """
+    0 -0 00 007 1.0 1.00 -0.0 1e5 1E5 0x10 NaN nan inf -inf Infinity 1_000 1,5 ٣ １ +1 .5 5. -.5 -- - 9999999999999999999999
+    null NULL None NA true 1970-01-01 =1+1 1/2 1000 1000.004 1000.00 999999.99 -1000 1000000 1000001
+"""
+ODD_TEXTS = st.sampled_from(WORDS.split()) | st.sampled_from(
+    [" ", "1 ", " 1", "1\t", "\ufeff1", "1\u00a0", "1\x00", "", "1\n", "1\r"]
+)
 TEXTS = ODD_TEXTS | st.integers(-1100, 1_000_100).map(str) | st.decimals(-11, 1001, places=2).map(str) | st.text(max_size=5)
 
 
@@ -107,6 +69,17 @@ def fits(text: str, low: int, high: int, scale: int) -> bool:
     return value is not None and low <= value <= high and (value * 10**scale).denominator == 1
 
 
+def read(tmp_path: Path) -> list[EncodedChunk] | None:
+    """The chunks of t.csv; None if it is refused by a named error of data."""
+    try:
+        with open_source(parse_source_config({"kind": "csv", "path": "t.csv"}), root=tmp_path) as source:
+            return list(encode_chunks(source, SCHEMA))
+    except ProofwardError as error:
+        if not error.code.startswith("data-"):
+            raise
+        return None
+
+
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6), st.booleans(), st.sampled_from(["\n", "\r\n"]))
 def test_a_csv_of_odd_texts_is_exact_or_refused(tmp_path: Path, rows: list[tuple[str, str]], bom: bool, end: str) -> None:
@@ -116,14 +89,10 @@ def test_a_csv_of_odd_texts_is_exact_or_refused(tmp_path: Path, rows: list[tuple
     writer.writerows(rows)
     (tmp_path / "t.csv").write_bytes((b"\xef\xbb\xbf" if bom else b"") + text.getvalue().encode("utf-8", "replace"))
     good = all((n == "" or fits(n, -1000, 1_000_000, 0)) and (d == "" or fits(d, -10, 1000, 2)) for n, d in rows)
-    try:
-        with open_source(parse_source_config({"kind": "csv", "path": "t.csv"}), root=tmp_path) as source:
-            chunks = list(encode_chunks(source, SCHEMA))
-    except ProofwardError as error:
-        assert not good, (rows, str(error))
-        assert error.code.startswith("data-")
+    chunks = read(tmp_path)
+    assert (chunks is not None) == good, rows
+    if chunks is None:
         return
-    assert good, rows
     plan = compile_query(parse(SUMS, SCHEMA), SCHEMA)
     (found,) = finish(plan, evaluate(plan, chunks)).rows
     ns = [exactly(n) for n, _ in rows if n]
