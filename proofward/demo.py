@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from circuits.schema import parse_schema
 from mpc_nodes.config import load_account_key
@@ -71,15 +71,21 @@ class Outcome:
     url: str = ""
     directory: str = ""
 
+    @property
+    def total(self) -> float:
+        """Seconds of all phases."""
+        return sum(self.seconds.values())
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready members."""
-        total = round(sum(self.seconds.values()), 3)
+        seconds = self.seconds | {"total": self.total}
         return {
             "ok": True,
-            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()} | {"total": total},
+            "seconds": {name: round(each, 3) for name, each in seconds.items()},
             "rows": self.rows,
             "questions": self.questions,
             "forgeries": self.forgeries,
+            "url": self.url,
             "directory": self.directory,
         }
 
@@ -245,26 +251,36 @@ class Demo:
         return trial.node_config(name).parent
 
 
-def run_demo(directory: Path, show: Show, *, stay: bool = False) -> Outcome:
-    """Run the demonstration in `directory`, which exists and is empty.
+@dataclass(frozen=True)
+class Finished:
+    """The demonstration after its last step, with everything still running."""
 
-    Args:
-        stay: afterwards keep everything running until a signal comes.
+    outcome: Outcome
+    directory: Path
+    processes: Processes
+    show: Show
+
+    def stay(self) -> NoReturn:
+        """Say how to use what is running, and wait. Raises Stopped at a signal, DemoFailed if a process ends."""
+        self.show.staying(self.outcome.url, self.directory)
+        while True:
+            self.processes.check()
+            time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def run_demo(directory: Path, show: Show) -> Iterator[Finished]:
+    """Run the demonstration in `directory`, which exists and is empty. When the block ends, so does every process.
 
     Raises:
         ProofwardError: the first thing that is not right.
-        Stopped: a signal asked to stop; every process has ended by then.
+        Stopped: a signal asked to stop.
     """
     logs = directory / "logs"
     logs.mkdir()
     with Processes(logs, os.environ) as processes:
         outcome = Demo(directory, show, processes).run()
-        if stay:
-            show.staying(outcome.url, directory)
-            while True:
-                processes.check()
-                time.sleep(0.5)
-    return outcome
+        yield Finished(outcome, directory, processes, show)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.databases import PostgresServer, postgres_binaries, postgres_server
+from tests.demonstration import Demonstration, demonstration
 from tests.processes import LeftBehind, children, kill_tree
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -60,6 +61,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: PostgresServer = request.getfixturevalue("postgres")
     with server.fresh_database() as name:
         yield server.url(name)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """A whole demonstration that has ended well and keeps running, one a worker."""
+    with demonstration(tmp_path_factory.mktemp("demo") / "kept") as running, _guarded(running.process.pid):
+        yield running
 
 
 @pytest.fixture

@@ -20,22 +20,24 @@ def demo(
         import shutil
         import tempfile
 
-        from proofward.demo import run_demo
-        from proofward.demo_processes import Stopped, stop_on_signals
-        from proofward.demo_show import Show
         from proofward.files import new_directory
 
         quiet_log()
         directory = Path(tempfile.mkdtemp(prefix="proofward-demo-")) if keep is None else new_directory(keep)
         try:
-            with stop_on_signals():
-                outcome = run_demo(directory.resolve(), Show(to_stderr=json), stay=stay)
+            from proofward.demo import run_demo
+            from proofward.demo_processes import Stopped, stop_on_signals
+            from proofward.demo_show import Show
+
+            with stop_on_signals(), run_demo(directory.resolve(), Show(to_stderr=json)) as finished:
+                where = "" if keep is None else f", kept in {keep}"
+                report.result(finished.outcome.to_dict())
+                report.say(f"demo: OK ({finished.outcome.total:.1f} s{where})")
+                if stay:
+                    finished.stay()
         except Stopped as stopped:
             report.say("demo: stopped, every process has ended")
             raise typer.Exit(128 + stopped.number) from None
         finally:
             if keep is None:
                 shutil.rmtree(directory, ignore_errors=True)
-        total = sum(outcome.seconds.values())
-        report.say(f"demo: OK ({total:.1f} s)" if keep is None else f"demo: OK ({total:.1f} s, kept in {keep})")
-        report.result(outcome.to_dict())

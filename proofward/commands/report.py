@@ -65,7 +65,7 @@ class Report:
     def result(self, value: Mapping[str, Any]) -> None:
         """The whole result for programs. Called once, at the end."""
         if self.json:
-            print(json_.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201 - standard output is the interface
+            print(json_.dumps(value, indent=2, ensure_ascii=False), flush=True)  # noqa: T201 - this is the interface
 
 
 @contextmanager
