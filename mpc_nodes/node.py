@@ -193,9 +193,9 @@ class Node:
             raise NotOnCommittee(f"this node gave no keys for the query, because of {decided.refusal}")
         state: Session | Endorsed = order.begin(offer, self._schema(offer), own, decided, keys)
         for round_ in order.LATER_ROUNDS:
-            record = self._store.round(offer.query_id, round_)
-            if record is not None and record.inputs is not None and not isinstance(state, Endorsed):
-                state = order.receive(self._identity, state, round_, record.inputs)
+            inputs = self._store.inputs(offer.query_id, round_)
+            if inputs is not None and not isinstance(state, Endorsed):
+                state = order.receive(self._identity, state, round_, inputs)
         if isinstance(state, Endorsed):
             raise OfferExpired("the query is over")
         return state

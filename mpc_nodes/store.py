@@ -4,11 +4,11 @@ A query is an offer, the one-time private keys, and for each answered round the 
 reply. States are rebuilt from these, so nothing else has to survive a crash. One process uses a store at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -33,10 +33,9 @@ class RoundInputs(Document):
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """An answered round. `inputs` is None once the query is forgotten."""
+    """An answered round."""
 
     request_digest: str
-    inputs: tuple[SignedMessage, ...] | None
     reply: RoundReply
 
 
@@ -85,13 +84,19 @@ class NodeStore:
 
     def round(self, query_id: str, round_: Round) -> RoundRecord | None:
         """The round, if it has been answered."""
-        condition = (rounds.c.query_id == query_id) & (rounds.c.round == round_.value)
         with self.reading() as connection:
-            row = connection.execute(sa.select(rounds).where(condition)).one_or_none()
+            row = connection.execute(_select(query_id, round_, rounds.c.request_digest, rounds.c.reply)).one_or_none()
         if row is None:
             return None
-        inputs = None if row.inputs is None else RoundInputs.from_bytes(row.inputs, limit=_MAX_STORED).messages
-        return RoundRecord(row.request_digest, inputs, RoundReply.from_bytes(row.reply, limit=MAX_TRANSFER_BYTES))
+        return RoundRecord(row.request_digest, RoundReply.from_bytes(row.reply, limit=MAX_TRANSFER_BYTES))
+
+    def inputs(self, query_id: str, round_: Round) -> tuple[SignedMessage, ...] | None:
+        """The messages that came with the request of a round, unless it is unanswered or the query is forgotten."""
+        with self.reading() as connection:
+            row = connection.execute(_select(query_id, round_, rounds.c.inputs)).one_or_none()
+        if row is None or row.inputs is None:
+            return None
+        return RoundInputs.from_bytes(row.inputs, limit=_MAX_STORED).messages
 
     def add_query(self, connection: sa.Connection, offer: Offer, keys: tuple[bytes, ...]) -> None:
         """Remember an offer and the keys made for it, in the transaction of the caller."""
@@ -169,4 +174,5 @@ class NodeStore:
             connection.execute(marks.insert().values(name=_HALTED, text=why))
 
 
-Entropy = Callable[[int], bytes]
+def _select(query_id: str, round_: Round, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(*columns).where((rounds.c.query_id == query_id) & (rounds.c.round == round_.value))

@@ -56,11 +56,13 @@ def qualify(
     6. A deal whose public part is wrong is left out, and blamed on the dealer unless only the decisions differ.
     7. Complaints are judged by opening the sealed share. Upheld: the dealer is blamed and left out. Otherwise the
        complainant is blamed and its verdict counts as if it had not complained.
+    8. A hospital that asks for more hospitals than there are is left out, the most demanding first: what one hospital
+       writes into its policy does not stop the others.
 
     Raises:
         QuorumMissing: fewer than a quorum of verdicts count.
         ShareMissing: this node has no deal of a dealer that reaches step 6.
-        TooFewHospitals: the qualified set is smaller than the policies of its members allow.
+        TooFewHospitals: nobody is left.
     """
     found = _Findings()
     for member in sorted(verdicts.malformed):
@@ -75,9 +77,7 @@ def qualify(
             qualified.append(dealer)
         else:
             found.left_out[dealer] = reason
-    needed = max((decisions.by_member[dealer].minimum_hospitals for dealer in qualified), default=1)
-    if len(qualified) < needed:
-        raise TooFewHospitals(f"{len(qualified)} hospitals qualify, their policies ask for {needed}")
+    qualified = _without_unmet_wishes(decisions, qualified, found)
     return Freeze(
         offer=offer.digest,
         decisions=decisions.digest,
@@ -152,6 +152,19 @@ def _reason_against(
         found.blame(dealer, ShareInvalid.code)
         return ShareInvalid.code
     return None
+
+
+def _without_unmet_wishes(decisions: Decisions, qualified: list[int], found: _Findings) -> list[int]:
+    """Step 8: the largest part of `qualified` that is as large as each of its members asks for."""
+    while qualified:
+        wishes = {dealer: decisions.by_member[dealer].minimum_hospitals for dealer in qualified}
+        largest = max(wishes.values())
+        if len(qualified) >= largest:
+            return qualified
+        for dealer in [dealer for dealer in qualified if wishes[dealer] == largest]:
+            qualified.remove(dealer)
+            found.left_out[dealer] = TooFewHospitals.code
+    raise TooFewHospitals("fewer hospitals qualify than their policies ask for")
 
 
 def _is_upheld(

@@ -118,6 +118,17 @@ def test_one_careful_hospital(tmp_path: Path) -> None:
     assert set(other.step(Round.FREEZE).codes.values()) == {"too-few-hospitals"}
 
 
+def test_one_hospital_cannot_stop_the_others_by_asking_for_too_much(tmp_path: Path) -> None:
+    """Five accept, one wants all five, four deal: it is left out, and the three that are content answer."""
+    world = make_world(tmp_path, hospitals=5)
+    world.hospitals[5].policy = parse_policy(POLICY.replace("minimum_hospitals = 3", "minimum_hospitals = 5"))
+    world.reopen(5)
+    run = Run(world, world.offer(SQL)).finish(members=lambda r: (1, 2, 3, 5) if r is Round.DEAL else None)
+    check_answer(run, (1, 2, 3))
+    assert left_out(run) == {4: "no-answer", 5: "too-few-hospitals"}
+    assert run.statement().predicate.blamed == ()
+
+
 def test_two_members_gone_is_too_many_for_a_quorum(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     run = Run(world, world.offer(SQL))
