@@ -3,7 +3,7 @@
 import prover
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
-from attestation.checks_query import offer, plan
+from attestation.checks_query import check_senders, offer, plan
 from attestation.statement import (
     check_plausible,
     check_suppression,
@@ -57,19 +57,12 @@ def freeze(examination: Examination) -> Freeze:
     predicate = examination.of(statement).predicate
     if len(bundle.freezes) < pinned.quorum:
         raise Refused(f"{len(bundle.freezes)} members froze the set, a quorum is {pinned.quorum}")
-    frozen = None
-    previous = 0
+    check_senders(bundle.freezes, pinned, "freezes")
     for message in bundle.freezes:
-        if message.sender <= previous:
-            raise Refused("the freezes are not in order of distinct members")
-        previous = message.sender
         frozen = open_message(pinned, message, Round.FREEZE, asked.query_id, Freeze)
-        if frozen.encoded.hex() != message.body:
-            raise Refused(f"the freeze of member {message.sender} is not in canonical form")
         if frozen.digest != predicate.freeze:
             raise Refused(f"member {message.sender} froze another set than the statement says")
-    if frozen is None:
-        raise Refused("nobody froze the set")
+    # A quorum is at least two, and all of them have the digest in the statement: `frozen` is what each of them signed.
     stated = {
         "offer": frozen.offer == asked.digest,
         "set of decisions": frozen.decisions == decisions_digest(bundle.decisions),

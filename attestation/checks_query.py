@@ -17,7 +17,7 @@ from circuits.schema import Schema
 from circuits.sql import parse
 from protocol import canonical
 from protocol.consortium import Consortium
-from protocol.messages import Decision, Round
+from protocol.messages import Decision, Round, SignedMessage
 from protocol.query import Offer
 from protocol.signatures import open_message, verify_registration
 from protocol.statement import Part, Predicate
@@ -76,20 +76,22 @@ def _check_membership(predicate: Predicate, pinned: Consortium) -> None:
 
 def _decisions(bundle: Bundle, pinned: Consortium, asked: Offer) -> dict[int, Decision]:
     decisions: dict[int, Decision] = {}
-    previous = 0
+    check_senders(bundle.decisions, pinned, "decisions")
     for message in bundle.decisions:
-        if message.sender <= previous:
-            raise Refused("the decisions are not in order of distinct members")
-        previous = message.sender
         decision = open_message(pinned, message, Round.DECISION, asked.query_id, Decision)
-        if decision.encoded.hex() != message.body:
-            raise Refused(f"the decision of member {message.sender} is not in canonical form")
         if decision.offer != asked.digest:
             raise Refused(f"the decision of member {message.sender} is about another offer")
         if decision.accept is (decision.root is None) or decision.accept is (decision.refusal is not None):
             raise Refused(f"the decision of member {message.sender} neither accepts nor refuses")
         decisions[message.sender] = decision
     return decisions
+
+
+def check_senders(messages: Sequence[SignedMessage], pinned: Consortium, what: str) -> None:
+    """Check that the senders are distinct members in order. Raises Refused."""
+    senders = [message.sender for message in messages]
+    if not set(senders) <= set(range(1, pinned.size + 1)) or any(a >= b for a, b in pairwise(senders)):
+        raise Refused(f"the {what} are not in order of distinct members")
 
 
 def _check_parts(predicate: Predicate, decisions: dict[int, Decision]) -> None:

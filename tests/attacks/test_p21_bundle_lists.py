@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from attestation.audit import audit
 from attestation.bundle import Bundle, with_record
 from attestation.errors import VerificationFailed
 from attestation.verify import verify_bundle
@@ -132,6 +133,24 @@ def test_a_list_of_a_statement_has_one_length_though_every_member_signs(name: st
     assert tried
 
 
+@pytest.mark.parametrize("index", [0, -1, 5, 65_536, 2**53 - 1, -(2**53) + 1])
+def test_an_index_outside_the_consortium_is_refused(index: int) -> None:
+    full, _ = bundles()
+    for path, step in (
+        (("decisions", 0, "sender"), "participants"),
+        (("decisions", 3, "sender"), "participants"),
+        (("freezes", 0, "sender"), "freeze"),
+        (("freezes", 2, "sender"), "freeze"),
+        (("registrations", 0, "registration", "hospital"), "datasets"),
+        (("contributions", 0, "contribution", "hospital"), "contributions"),
+    ):
+        assert refusing_step(replaced(full, path, index)) == step
+    statement = payload_of(full)
+    for path in (("parts", 0, "hospital"), ("left_out", 0, "hospital"), ("blamed", 0, "hospital"), ("logs", 0, "hospital")):
+        forged = with_payload(full, replaced(statement, ("predicate", *path), index), WORLD, WORLD.indices)
+        assert refusing_step(forged) == "participants"
+
+
 def test_nobody_took_part() -> None:
     full, _ = bundles()
     statement = payload_of(full)
@@ -141,6 +160,10 @@ def test_nobody_took_part() -> None:
     bundle |= {"decisions": [], "contributions": [], "registrations": [], "record": None}
     bundle["envelope"]["signatures"] = []
     assert refusing_step(bundle) == "signatures"
+    # An audit goes on behind the signatures, and no later step is content with nothing.
+    failed = {check.name: check.reason for check in audit(canonical.encode(bundle), WORLD.trust).checks if check.reason}
+    assert failed["participants"] == "no hospital took part"
+    assert {"datasets", "contributions", "freeze"} <= set(failed)
 
 
 def test_an_empty_plan_is_refused() -> None:

@@ -82,7 +82,8 @@ def test_a_changed_trust_file_is_refused(old: str, new: str, message: str) -> No
 def test_a_trust_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "long").write_bytes(b"#" * ((1 << 20) + 1))
-    for name in ("binary", "long", "missing"):
+    (tmp_path / "other").write_text("other = 1")
+    for name in ("binary", "long", "missing", "other"):
         with pytest.raises(TrustInvalid) as raised:
             load_trust(tmp_path / name)
         assert raised.value.where == str(tmp_path / name)
