@@ -1,4 +1,4 @@
-"""Rows to encoded chunks. Specification: `docs/spec/02-tables-schema.md`, "Encoding".
+"""Rows to encoded chunks. Specification: `docs/spec/02-tables-schema.md`, "Chunks".
 
 Memory is bounded by one chunk and one batch, whatever the size of the table.
 """

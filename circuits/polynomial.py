@@ -9,7 +9,7 @@ so a function is held as its table of states, and functions of the same digit mu
 column with several digits is the one factor that is not a function of a single digit: it is an affine form over them all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
@@ -20,7 +20,7 @@ from circuits.errors import PlanTooComplex
 from protocol.parameters import MAX_FACTORS
 
 MAX_TERMS: Final = 512
-MAX_PRODUCTS: Final = 8_192  # that one multiplication may look at, so that compiling stays cheap
+MAX_PRODUCTS: Final = 4_096  # that one multiplication may look at, so that compiling stays cheap
 
 Table = tuple[int, ...]  # f(0), f(1), ..., and f(NULL) if the column is nullable
 
@@ -111,14 +111,15 @@ def _normal(terms: Iterable[tuple[Monomial, int]]) -> Polynomial:
     Tables are made primitive (greatest common divisor 1, first non-zero entry positive) and constant tables are dropped,
     so that equal products are equal monomials. Terms that agree in all digits but one add up to one term.
     """
-    collected = _collect(terms)
+    collected: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        _add(collected, monomial, coefficient)
     while True:
-        merged = collected
-        for digit in sorted({digit for monomial in merged for digit, _ in monomial.tables}):
-            merged = _collect(_merge(merged, digit))
-        if merged == collected:
+        before = len(collected)
+        for digit in sorted({digit for monomial in collected for digit, _ in monomial.tables}):
+            collected = _merged(collected, digit)
+        if len(collected) == before:  # every merge leaves fewer terms
             break
-        collected = merged
     if len(collected) > MAX_TERMS:
         raise _too_many_terms()
     for monomial in collected:
@@ -127,16 +128,13 @@ def _normal(terms: Iterable[tuple[Monomial, int]]) -> Polynomial:
     return Polynomial(tuple(sorted(collected.items())))
 
 
-def _collect(terms: Iterable[tuple[Monomial, int]]) -> dict[Monomial, int]:
-    sums: dict[Monomial, int] = {}
-    for monomial, coefficient in terms:
-        primitive, content = _primitive(monomial)
-        total = sums.get(primitive, 0) + coefficient * content
-        if total:
-            sums[primitive] = total
-        else:
-            sums.pop(primitive, None)
-    return sums
+def _add(sums: dict[Monomial, int], monomial: Monomial, coefficient: int) -> None:
+    primitive, content = _primitive(monomial)
+    total = sums.get(primitive, 0) + coefficient * content
+    if total:
+        sums[primitive] = total
+    else:
+        sums.pop(primitive, None)
 
 
 def _primitive(monomial: Monomial) -> tuple[Monomial, int]:
@@ -154,20 +152,25 @@ def _primitive(monomial: Monomial) -> tuple[Monomial, int]:
     return Monomial(tuple(tables), monomial.codes), content
 
 
-def _merge(terms: Mapping[Monomial, int], digit: int) -> Iterator[tuple[Monomial, int]]:
-    """Add up the terms that agree in everything but their table of `digit`, where at least one of them has a table."""
-    groups: dict[Monomial, list[tuple[Table | None, int]]] = {}
-    for monomial, coefficient in sorted(terms.items()):
-        own = dict(monomial.tables).get(digit)
-        rest = Monomial(tuple(entry for entry in monomial.tables if entry[0] != digit), monomial.codes)
-        groups.setdefault(rest, []).append((own, coefficient))
+def _merged(terms: dict[Monomial, int], digit: int) -> dict[Monomial, int]:
+    """The terms, with those added up that agree in everything but their table of `digit`."""
+    groups: dict[Monomial, list[tuple[Monomial, Table | None]]] = {}
+    for monomial in terms:
+        own = next((table for index, table in monomial.tables if index == digit), None)
+        rest = monomial
+        if own is not None:
+            rest = Monomial(tuple(entry for entry in monomial.tables if entry[0] != digit), monomial.codes)
+        groups.setdefault(rest, []).append((monomial, own))
+    if len(groups) == len(terms):
+        return terms
+    sums = {members[0][0]: terms[members[0][0]] for members in groups.values() if len(members) == 1}
     for rest, members in groups.items():
-        states = next((len(table) for table, _ in members if table is not None), None)
-        if states is None:
-            yield rest, sum(coefficient for _, coefficient in members)
-            continue
-        total = [0] * states
-        for table, coefficient in members:
-            for state in range(states):
-                total[state] += coefficient * (1 if table is None else table[state])
-        yield Monomial(tuple(sorted([*rest.tables, (digit, tuple(total))])), rest.codes), 1
+        if len(members) > 1:
+            tables = [(terms[monomial], table) for monomial, table in members]
+            states = max(len(table) for _, table in tables if table is not None)
+            added = tuple(
+                sum(coefficient * (1 if table is None else table[state]) for coefficient, table in tables)
+                for state in range(states)
+            )
+            _add(sums, Monomial(tuple(sorted([*rest.tables, (digit, added)])), rest.codes), 1)
+    return sums

@@ -1,7 +1,8 @@
 """Random queries, finished from the cells of several hospitals, against DuckDB on the pooled table.
 
-Integers, decimals, groups and NULLs must be equal; averages and variances must be within 1e-12 of DuckDB's and equal to
-the double nearest to the exact fraction. PROOFWARD_SQL_QUERIES sets how many queries are tried.
+Integers, decimals, groups and NULLs must be equal; averages, variances and deviations, which DuckDB computes in floating
+point, must be within 1e-12 of DuckDB's (1e-9 absolutely, for variances that are 0). That ours are the nearest doubles is
+tested in `tests/unit/test_circuits_statistics.py`. PROOFWARD_SQL_QUERIES sets how many queries are tried.
 """
 
 import datetime
