@@ -2,24 +2,31 @@
 
 import asyncio
 import secrets
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc_nodes.database import create_engine
-from mpc_nodes.hub import Hub
+from mpc_nodes.hub import Hub, RoundResult
 from mpc_nodes.hub_store import HubStore, Outcome, hub_metadata
 from protocol.errors import ProofwardError
 from protocol.messages import Round, SignedMessage
-from protocol.relay import RoundReply
+from protocol.relay import RoundReply, RoundRequest
 from tests.simulation.fake_clock import FakeClock, InlineWorker, simulate
 from tests.simulation.loopback import Loopback
 from tests.simulation.members import Members, make_members, refusal
 from tests.simulation.relay import Responder, relay
 
 FIRST, SECOND = secrets.token_hex(32), secrets.token_hex(32)
+
+
+def say(reply: RoundReply, request: RoundRequest) -> RoundReply:
+    return reply
 
 
 async def test_over_the_wire(tmp_path: Path) -> None:
@@ -43,7 +50,7 @@ async def test_over_the_wire(tmp_path: Path) -> None:
 
         hub.receive = watched  # type: ignore[method-assign]
 
-        def collect(query: str):
+        def collect(query: str) -> Coroutine[Any, Any, RoundResult]:
             offer = offers.setdefault(query, members.offer(query))
             return hub.collect(query, Round.DECISION, offer=offer, inputs=(), members=(1, 2), deadline=4_000_000_000)
 
@@ -61,7 +68,7 @@ async def test_over_the_wire(tmp_path: Path) -> None:
                 (_reply(secrets.token_hex(32), old), "signature-invalid"),  # of a query that nobody asked
             ):
                 query = secrets.token_hex(32) if replay.query_id != SECOND else SECOND
-                attacker.handle = lambda request, reply=replay: reply  # type: ignore[method-assign]
+                attacker.handle = partial(say, replay)  # type: ignore[method-assign]
                 collecting = asyncio.ensure_future(collect(query))
                 assert await outcomes.get() == expected
                 while not (stored := setting.store.load_round(query, Round.DECISION)) or 2 not in stored.replies:
@@ -146,7 +153,7 @@ def test_any_order_of_honest_and_hostile_replies(operations: list[Operation]) ->
         offers = {query: MEMBERS.offer(query) for query in (FIRST, SECOND)}
         deadline = clock.now() + 100
 
-        def collect(query: str):
+        def collect(query: str) -> Coroutine[Any, Any, RoundResult]:
             return hub.collect(query, Round.DECISION, offer=offers[query], inputs=(), members=(1, 2, 3), deadline=deadline)
 
         collecting = {query: asyncio.ensure_future(collect(query)) for query in (FIRST, SECOND)}

@@ -1,7 +1,9 @@
 """M8: hub and node that differ in t, n, members or protocol exchange nothing, and both say why."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -9,6 +11,7 @@ from structlog.testing import capture_logs
 
 from mpc_nodes.transport_errors import HandshakeRefused
 from protocol.consortium import Consortium
+from protocol.wire import relay_pb2
 from tests.simulation.members import Members, make_members
 from tests.simulation.relay import Responder, failure, relay
 
@@ -42,7 +45,7 @@ def swapped(members: Members) -> Consortium:
         (swapped, "consortium digest"),
     ],
 )
-async def test_a_node_with_another_consortium(tmp_path: Path, change, what: str) -> None:
+async def test_a_node_with_another_consortium(tmp_path: Path, change: Callable[[Members], Consortium], what: str) -> None:
     members = make_members(5)
     handler = Responder(members, 1, (members.registration(1),))
     with capture_logs() as logs:
@@ -54,7 +57,8 @@ async def test_a_node_with_another_consortium(tmp_path: Path, change, what: str)
                     await asyncio.wait_for(task, 60)
             assert setting.server.connected() == frozenset()
             assert setting.store.registrations() == []
-    assert handler.seen == handler.last == []
+    assert handler.seen == []
+    assert handler.last == []
     refused = [line for line in logs if line["event"] == "stream-ended"]
     assert [(line["code"], what in line["message"]) for line in refused] == [("handshake-refused", True)]
 
@@ -75,7 +79,7 @@ async def test_a_node_with_another_consortium(tmp_path: Path, change, what: str)
     ],
     ids=str,
 )
-async def test_a_hello_that_disagrees_in_one_field(tmp_path: Path, changes: dict[str, object]) -> None:
+async def test_a_hello_that_disagrees_in_one_field(tmp_path: Path, changes: dict[str, Any]) -> None:
     async with relay(tmp_path) as setting, setting.stream(1) as call:
         frame = await call.read()
         await call.write(setting.hello(1, frame.challenge, **changes))
@@ -95,15 +99,15 @@ async def test_a_hello_that_disagrees_in_one_field(tmp_path: Path, changes: dict
     ],
     ids=str,
 )
-async def test_a_node_judges_by_itself_whatever_the_hub_says(tmp_path: Path, changes: dict[str, object]) -> None:
+async def test_a_node_judges_by_itself_whatever_the_hub_says(tmp_path: Path, changes: dict[str, Any]) -> None:
     """A hub that announces other values, and would welcome the node all the same."""
     async with relay(tmp_path) as setting:
         greet = setting.server._greet
 
-        async def lying(stream, frames) -> None:
+        async def lying(stream: Any, frames: Any) -> None:
             write = frames.write
 
-            async def changed(frame) -> None:
+            async def changed(frame: relay_pb2.HubFrame) -> None:
                 if frame.WhichOneof("frame") == "challenge":
                     for field, value in changes.items():
                         setattr(frame.challenge, field, value)
@@ -121,8 +125,6 @@ async def test_a_node_judges_by_itself_whatever_the_hub_says(tmp_path: Path, cha
 
 
 async def test_a_hello_that_does_not_come_first(tmp_path: Path) -> None:
-    from protocol.wire import relay_pb2
-
     async with relay(tmp_path) as setting, setting.stream(1) as call:
         await call.read()
         await call.write(relay_pb2.NodeFrame(part=relay_pb2.Part(transfer=1, count=1, kind="reply", data=b"{}")))

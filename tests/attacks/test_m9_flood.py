@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -24,7 +24,7 @@ from mpc_nodes import tls
 from protocol.relay import LIMITS, PART_BYTES, TransferKind
 from protocol.wire import relay_pb2
 from tests.simulation.members import make_members
-from tests.simulation.relay import HOST, RelaySetting, failure
+from tests.simulation.relay import HOST, RelaySetting, Stream, failure
 
 HUB = """
 import asyncio, json, sys, time
@@ -112,7 +112,7 @@ async def flood(directory: Path) -> AsyncIterator[FloodSetting]:
     try:
         assert process.stdout is not None
         port = int(await asyncio.to_thread(process.stdout.readline))
-        setting = RelaySetting(members, authority, cast("object", None), None, None, port)  # type: ignore[arg-type]
+        setting = RelaySetting(members, authority, None, None, None, port)  # type: ignore[arg-type]
         ready = [asyncio.Event(), asyncio.Event()]
         async with (
             setting.node(1, on_connected=ready[0].set),
@@ -126,7 +126,7 @@ async def flood(directory: Path) -> AsyncIterator[FloodSetting]:
         process.communicate()
 
 
-async def send_until_refused(setting: FloodSetting, frames: Iterable[relay_pb2.NodeFrame], **options: object) -> str:
+async def send_until_refused(setting: FloodSetting, frames: Iterable[relay_pb2.NodeFrame], **options: Any) -> str:
     """Connect as member 3, send frames until the hub ends the stream; the status, with the stable code if there is one."""
     async with setting.relay.stream(3, **options) as call:
         welcome = await setting.relay.greet(call, 3)
@@ -138,8 +138,8 @@ async def send_until_refused(setting: FloodSetting, frames: Iterable[relay_pb2.N
         return code or status.name
 
 
-def part(**changes: object) -> relay_pb2.NodeFrame:
-    values = {"transfer": 1, "index": 0, "count": 1, "kind": "reply", "data": b"{}"}
+def part(**changes: Any) -> relay_pb2.NodeFrame:
+    values: dict[str, Any] = {"transfer": 1, "index": 0, "count": 1, "kind": "reply", "data": b"{}"}
     return relay_pb2.NodeFrame(part=relay_pb2.Part(**{**values, **changes}))
 
 
@@ -222,7 +222,7 @@ async def test_frames_that_are_too_large_or_no_frames(tmp_path: Path) -> None:
         junk = [relay_pb2.NodeFrame.FromString(repeated)]
         assert await send_until_refused(setting, junk) == "transfer-invalid"
         async with grpc.aio.secure_channel(setting.relay.address, setting.relay.credentials(3)) as channel:
-            call = channel.stream_stream("/proofward.relay.v1.Relay/Connect")()
+            call = channel.stream_stream("/proofward.relay.v1.Relay/Connect")()  # type: ignore[call-arg]
             await call.read()
             await call.write(b"\xff" * 1000)
             assert (await failure(call))[1] == "transfer-invalid"
@@ -237,7 +237,8 @@ async def test_ten_thousand_streams_opened_and_reset(tmp_path: Path) -> None:
         async with grpc.aio.secure_channel(setting.relay.address, credentials) as channel:
             await channel.channel_ready()
             for _ in range(100):
-                calls = [channel.stream_stream("/proofward.relay.v1.Relay/Connect")() for _ in range(100)]
+                connect: Any = channel.stream_stream("/proofward.relay.v1.Relay/Connect")  # type: ignore[call-arg]
+                calls = [connect() for _ in range(100)]
                 await asyncio.sleep(0)
                 for call in calls:
                     call.cancel()
@@ -251,7 +252,7 @@ async def test_a_hundred_connections_that_say_nothing(tmp_path: Path) -> None:
         before = setting.memory()
         calls = [await stack.enter_async_context(setting.relay.stream(3)) for _ in range(100)]
 
-        async def end(call: grpc.aio.StreamStreamCall) -> object:
+        async def end(call: Stream) -> object:
             with contextlib.suppress(grpc.aio.AioRpcError):
                 await call.read()  # its Challenge; a status comes only after what was sent before it
             return await failure(call)

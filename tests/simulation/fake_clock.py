@@ -72,10 +72,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.time
 
 
-def simulate(main: Callable[[FakeClock], Coroutine[Any, Any, T]]) -> T:
-    """The result of `main` under a virtual clock."""
+def simulate(main: Callable[[FakeClock], Coroutine[Any, Any, T]], *, start: float = START) -> T:
+    """The result of `main` under a virtual clock that begins at `start`, Unix seconds."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main(FakeClock()))
+        return runner.run(main(FakeClock(start)))
 
 
 class ManualClock:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from mpc_nodes.hub import Hub
 from protocol.relay import ExplainReply, ExplainRequest, RoundReply, RoundRequest
 
-Answer = Callable[[RoundRequest | ExplainRequest], RoundReply | ExplainReply | None]
+Answer = Callable[[Any], RoundReply | ExplainReply | None]  # of a RoundRequest or an ExplainRequest
 
 
 class Loopback:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -26,6 +27,18 @@ from protocol.wire import relay_pb2, relay_pb2_grpc
 from tests.simulation.members import Members, make_members
 
 HOST = "127.0.0.1"
+
+Stream = Any  # grpc.aio.StreamStreamCall of NodeFrame and HubFrame; the stubs give its `read` no useful type
+
+
+class Authority(Protocol):
+    """Who issues certificates: a `tls.CertificateAuthority`, or a forge."""
+
+    certificate: bytes
+
+    def issue_hub(self, hosts: Sequence[str]) -> tls.Issued: ...
+
+    def issue_node(self, index: int) -> tls.Issued: ...
 
 
 @dataclass
@@ -61,7 +74,7 @@ class RelaySetting:
     """A listening hub, and what is needed to dial it in right and wrong ways."""
 
     members: Members
-    authority: tls.CertificateAuthority
+    authority: Authority
     hub: Hub
     store: HubStore
     server: RelayServer
@@ -84,7 +97,7 @@ class RelaySetting:
         consortium: Consortium | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         on_connected: Callable[[], None] = lambda: None,
-    ) -> AsyncIterator["asyncio.Task[None]"]:
+    ) -> AsyncIterator["asyncio.Future[None]"]:
         """A running relay client; the task ends only with an error."""
         worker = ThreadWorker(f"node-{index}")
         client = RelayClient(
@@ -109,22 +122,22 @@ class RelaySetting:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, index: int, credentials: grpc.ChannelCredentials | None = None, **options: object
-    ) -> AsyncIterator["grpc.aio.StreamStreamCall"]:
+        self, index: int, credentials: grpc.ChannelCredentials | None = None, **options: Any
+    ) -> AsyncIterator[Stream]:
         """A stream whose frames the test writes itself."""
         arguments = [*relay_options.CLIENT_OPTIONS, ("grpc.max_send_message_length", -1)]
         async with grpc.aio.secure_channel(
             self.address, credentials or self.credentials(index), options=arguments, **options
         ) as channel:
-            call = relay_pb2_grpc.RelayStub(channel).Connect()
+            call = relay_pb2_grpc.RelayStub(channel).Connect()  # type: ignore[no-untyped-call]
             try:
                 yield call
             finally:
                 call.cancel()
 
-    def hello(self, index: int, challenge: relay_pb2.Challenge, **changes: object) -> relay_pb2.NodeFrame:
+    def hello(self, index: int, challenge: relay_pb2.Challenge, **changes: Any) -> relay_pb2.NodeFrame:
         ours = self.members.consortium
-        values = {
+        values: dict[str, Any] = {
             "protocol": ours.protocol,
             "consortium": bytes.fromhex(ours.digest),
             "members": ours.size,
@@ -134,7 +147,7 @@ class RelaySetting:
         }
         return relay_pb2.NodeFrame(hello=relay_pb2.Hello(**{**values, **changes}))
 
-    async def greet(self, call: "grpc.aio.StreamStreamCall", index: int, **changes: object) -> relay_pb2.HubFrame:
+    async def greet(self, call: Stream, index: int, **changes: Any) -> Any:
         """Go through the handshake by hand; the frame after the Hello."""
         frame = await call.read()
         await call.write(self.hello(index, frame.challenge, **changes))
@@ -157,7 +170,7 @@ async def relay(
     clock: Clock | None = None,
     times: RelayTimes | None = None,
     revoked: frozenset[str] = frozenset(),
-    authority: tls.CertificateAuthority | None = None,
+    authority: Authority | None = None,
     port: int = 0,
 ) -> AsyncIterator[RelaySetting]:
     """A hub on a SQLite database in `directory`."""
@@ -180,7 +193,7 @@ async def relay(
         engine.dispose()
 
 
-async def failure(call: "grpc.aio.StreamStreamCall") -> tuple[grpc.StatusCode, str | None]:
+async def failure(call: Stream) -> tuple[grpc.StatusCode, str | None]:
     """Status and stable error code with which a stream ended."""
     code = await asyncio.wait_for(call.code(), 60)
     metadata = dict(await call.trailing_metadata() or ())

@@ -2,21 +2,25 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
 
+from mpc_nodes.hub import RoundResult
 from mpc_nodes.hub_store import Outcome
 from protocol.messages import Round
+from protocol.relay import RoundReply, RoundRequest
 from tests.simulation.fake_clock import ManualClock
-from tests.simulation.relay import Responder, failure, relay
+from tests.simulation.relay import RelaySetting, Responder, failure, relay
 
 QUERY = secrets.token_hex(32)
 
 
-async def collect(setting, members=(1, 2, 3, 4), query=QUERY, deadline=4_000_000_000):
+async def collect(setting: RelaySetting, members: Sequence[int] = (1, 2, 3, 4), query: str = QUERY) -> RoundResult:
+    deadline = 4_000_000_000
     offer = setting.members.offer(query)
     return await setting.hub.collect(query, Round.DECISION, offer=offer, inputs=(), members=members, deadline=deadline)
 
@@ -35,12 +39,12 @@ async def test_a_member_that_connects_late_or_again_is_asked_again(tmp_path: Pat
         entered, leave = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def stuck(request):
+        def stuck(request: RoundRequest) -> RoundReply:
             loop.call_soon_threadsafe(entered.set)
             asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(60)
             return setting.members.answer(2, request)
 
-        slow.handle = stuck  # the connection breaks while the node works
+        slow.handle = stuck  # type: ignore[method-assign] # the connection breaks while the node works
         async with setting.node(1):
             collecting = asyncio.ensure_future(collect(setting, (1, 2)))
             async with setting.node(2, slow) as task:
@@ -156,12 +160,12 @@ async def test_large_documents_cross_in_parts(tmp_path: Path) -> None:
 async def test_an_invalid_reply_does_not_end_the_stream(tmp_path: Path) -> None:
     async with relay(tmp_path) as setting:
         handler = Responder(setting.members, 1)
-        handler.handle = lambda request: setting.members.answer(2, request)
+        handler.handle = lambda request: setting.members.answer(2, request)  # type: ignore[method-assign]
         async with setting.node(1, handler):
             collecting = asyncio.ensure_future(collect(setting, (1,)))
             while not setting.store.incidents(QUERY):
                 await asyncio.sleep(0.01)
-            handler.handle = lambda request: setting.members.answer(1, request)
+            handler.handle = lambda request: setting.members.answer(1, request)  # type: ignore[method-assign]
             await collect(setting, (1,), secrets.token_hex(32))  # the same stream goes on
             assert await setting.hub.receive(1, setting.members.reply(1, QUERY)) is Outcome.COUNTED
             assert sorted((await collecting).messages) == [1]

@@ -2,36 +2,39 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from mpc_nodes.database import create_engine
-from mpc_nodes.hub import Hub, Progress, State
+from mpc_nodes.hub import Enough, Hub, Progress, RoundResult, State
 from mpc_nodes.hub_store import HubStore, Outcome, hub_metadata
 from mpc_nodes.transport_errors import RegistrationConflict, ReplyInvalid, RoundConflict, TransferInvalid
 from protocol import signatures
 from protocol.errors import MalformedInput
-from protocol.messages import Round, Verdict
+from protocol.messages import Round, SignedMessage, Verdict
 from protocol.relay import ExplainReply, ExplainRequest, RoundReply, RoundRequest
 from protocol.signatures import SignatureInvalid
 from tests.simulation.fake_clock import FakeClock, InlineWorker, simulate
-from tests.simulation.loopback import Loopback
+from tests.simulation.loopback import Answer, Loopback
 from tests.simulation.members import Members, make_members, refusal
 
 QUERY = secrets.token_hex(32)
 
 
-@pytest.fixture
-def engine(database_url: str) -> sa.Engine:
+@pytest.fixture(name="engine")
+def running_engine(database_url: str) -> Iterator[sa.Engine]:
     engine = create_engine(database_url)
     hub_metadata.create_all(engine)
     yield engine
     engine.dispose()
 
 
-def honest(members: Members, index: int):
+def honest(members: Members, index: int) -> Answer:
     return lambda request: members.answer(index, request) if isinstance(request, RoundRequest) else None
 
 
@@ -51,12 +54,21 @@ class Setting:
         self.hub = Hub(self.members.consortium, self.store, self.clock, self.wire, worker=InlineWorker())
         self.wire.hub = self.hub
 
-    async def collect(self, round_: Round = Round.DECISION, **changes):
-        arguments = {"offer": self.offer, "inputs": (), "members": self.members.keys, "deadline": self.clock.now() + 60}
+    async def collect(self, round_: Round = Round.DECISION, **changes: Any) -> RoundResult:
+        arguments: dict[str, Any] = {
+            "offer": self.offer,
+            "inputs": (),
+            "members": self.members.keys,
+            "deadline": self.clock.now() + 60,
+        }
         return await self.hub.collect(QUERY, round_, **{**arguments, **changes})
 
 
-def run(engine: sa.Engine, test) -> None:
+def say(reply: RoundReply, request: Any) -> RoundReply:
+    return reply
+
+
+def run(engine: sa.Engine, test: Callable[[Setting], Awaitable[None]]) -> None:
     async def main(clock: FakeClock) -> None:
         await test(Setting(clock, engine))
 
@@ -89,7 +101,7 @@ def test_a_silent_member_is_waited_for_until_the_deadline(engine: sa.Engine) -> 
 
 
 @pytest.mark.parametrize("enough", [3, lambda messages: {1, 2, 3} <= set(messages)])
-def test_with_enough_messages_only_the_grace_is_waited(engine: sa.Engine, enough) -> None:
+def test_with_enough_messages_only_the_grace_is_waited(engine: sa.Engine, enough: Enough) -> None:
     async def test(s: Setting) -> None:
         started = s.clock.now()
         s.wire.answers[4] = lambda request: None
@@ -111,7 +123,7 @@ def test_the_request_is_on_disk_before_it_is_sent_and_the_reply_before_it_counts
 
         s.wire.answers[1] = answer
 
-        def counted(messages) -> bool:
+        def counted(messages: Mapping[int, SignedMessage]) -> bool:
             stored = HubStore(s.engine).load_round(QUERY, Round.DECISION)
             assert stored is not None
             assert set(messages) <= set(stored.replies)
@@ -154,7 +166,9 @@ def test_an_open_round_goes_on_after_a_restart_and_keeps_its_deadline(engine: sa
         s.wire.connect(3)
         result = await collecting
         assert sorted(result.messages) == [1, 2, 3, 4]
-        assert [(member, request.deadline) for member, request in s.wire.sent] == [(3, deadline)]
+        assert [(member, request.deadline) for member, request in s.wire.sent if isinstance(request, RoundRequest)] == [
+            (3, deadline)
+        ]
 
     run(engine, test)
 
@@ -177,7 +191,7 @@ def test_a_reply_between_restart_and_collect_counts(engine: sa.Engine) -> None:
 def test_another_request_for_a_round_is_refused(engine: sa.Engine, change: str) -> None:
     async def test(s: Setting) -> None:
         await s.collect()
-        other = {
+        other: dict[str, Any] = {
             "offer": s.members.offer(QUERY),
             "inputs": (s.members.decision(1, QUERY),),
             "members": (1, 2, 3),
@@ -304,9 +318,8 @@ def test_the_highest_decision_is_remembered(engine: sa.Engine) -> None:
         for sequence in (5, 9, 7):
             query = secrets.token_hex(32)
             message = s.members.decision(1, query, sequence=sequence)
-            s.wire.answers[1] = lambda request, m=message: RoundReply(
-                round=Round.DECISION, query_id=m.query_id, message=m, refusal=None
-            )
+            reply = RoundReply(round=Round.DECISION, query_id=query, message=message, refusal=None)
+            s.wire.answers[1] = partial(say, reply)
             offer = s.members.offer(query)
             deadline = s.clock.now() + 1
             await s.hub.collect(query, Round.DECISION, offer=offer, inputs=(), members=(1,), deadline=deadline)

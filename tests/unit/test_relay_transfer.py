@@ -9,7 +9,7 @@ from mpc_nodes.transport_errors import TransferInvalid
 from protocol.errors import MalformedInput
 from protocol.relay import DOCUMENTS, FROM_HUB, FROM_NODE, LIMITS, PART_BYTES, RoundRequest, TransferKind
 from protocol.wire import relay_pb2
-from tests.simulation.members import digest, make_members, refusal
+from tests.simulation.members import digest, make_members
 
 MEMBERS = make_members(3)
 QUERY = digest("query")
@@ -55,8 +55,6 @@ def test_what_was_cut_comes_together(sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_the_boundary_between_one_and_two_parts(extra: int) -> None:
-    reply = refusal(QUERY)
-    document = reply.model_copy(update={"refusal": reply.refusal})
     overhead = len(request(0).encoded)
     size = PART_BYTES - overhead + extra
     document = request(size - size % 2)

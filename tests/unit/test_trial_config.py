@@ -18,7 +18,6 @@ from attestation.transactions import Call
 from attestation.trust import load_trust
 from mpc_nodes import tls
 from mpc_nodes.config import (
-    ConfigInvalid,
     load_account_key,
     load_certificate,
     load_consortium,
@@ -29,7 +28,7 @@ from mpc_nodes.config import (
 )
 from mpc_nodes.database import create_engine
 from mpc_nodes.policy import load_policy
-from mpc_nodes.transport_errors import TrialExists
+from mpc_nodes.transport_errors import ConfigInvalid, TrialExists
 from mpc_nodes.trial import Trial, contract_address, init_consortium
 
 NAMES = ["alpha", "bravo", "charlie", "delta"]
