@@ -13,6 +13,29 @@ FileArgument = Annotated[Path, typer.Argument(help="A CSV or Parquet file.", exi
 
 
 @app.command()
+def infer(
+    file: FileArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it here instead of printing it.", dir_okay=False)
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Draft a schema from a file, to be read and corrected: a file shows what occurs, not what may occur."""
+    with reporting(json) as report:
+        from mpc_nodes.data_infer import infer_schema
+        from proofward.files import write_new
+
+        text = infer_schema(file)
+        if output is not None:
+            write_new(output, text.encode(), overwrite=force)
+            report.say(f"{output}: a draft; correct domains, units and codes before you register anything with it")
+        else:
+            report.say(text.rstrip("\n"))
+        report.result({"schema_toml": text, "path": None if output is None else str(output)})
+
+
+@app.command()
 def check(
     schema: Annotated[Path, typer.Argument(help="A schema.toml.", exists=True, dir_okay=False)],
     data: Annotated[
