@@ -26,6 +26,7 @@ from api.errors import (
 from api.keys import KeyStore, Principal, Role
 from api.problems import documented, merged
 from mpc_nodes.clock import Clock
+from protocol import canonical
 from protocol.errors import ProofwardError
 
 _Roles = frozenset[Role] | None
@@ -150,6 +151,19 @@ class Authorizer:
         return await asyncio.to_thread(self._keys.authenticate, key, now=int(self._clock.now()))
 
 
+class _StrictRequest(Request):
+    """A request whose body is parsed as every untrusted document is: bounded depth, no key twice, no NaN.
+
+    The framework's `json.loads` recurses as deep as the body says. Libraries of ours raise the interpreter's recursion
+    limit far beyond what a thread's stack holds, so a body of brackets could kill the process.
+    """
+
+    async def json(self) -> Any:
+        """The parsed body. Raises MalformedInput."""
+        body = await self.body()
+        return canonical.decode_lenient(body, limit=len(body))
+
+
 class GuardedRoute(APIRoute):
     """A route with its row of `ACCESS`. Defining one without a row fails at import."""
 
@@ -169,7 +183,7 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             authorizer: Authorizer = request.app.state.authorizer
             request.state.principal = await authorizer.admit(request, self.roles)
-            return await handle(request)
+            return await handle(_StrictRequest(request.scope, request.receive))
 
         return guarded
 

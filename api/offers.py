@@ -25,7 +25,7 @@ class Submission(BaseModel):
     sql: Annotated[str, Field(min_length=1, max_length=MAX_SQL_CHARACTERS)]
     purpose: Name
     publication: Literal["digest", "aggregate"] = "digest"
-    dataset: Name | None = Field(None, description="found out from the query if it is left out")
+    dataset: Name | None = Field(default=None, description="found out from the query if it is left out")
 
     @property
     def digest(self) -> str:

@@ -88,6 +88,7 @@ class Pipeline:
     async def _answer(self, offer: Offer) -> bytes:
         """Steps 1 to 8: the attested bundle, which is stored."""
         consortium = self.trust.consortium
+        self._check_expiry(offer)
         everybody = [member.index for member in consortium.members]
 
         # 1. The offer's plan must be what the registered schema still gives: the result is finished with it.
@@ -166,8 +167,9 @@ class Pipeline:
         async with self._step(offer, "finish"):
             result = self._result(offer, verified, bundle.digest)
             now = int(self.clock.now())
-            await _off_loop(self.queries.finish, offer.query_id, bundle.encoded, result, now=now)
-            await self._tell(offer, progress.ended(State.DONE))
+            last = progress.ended(State.DONE)
+            await _off_loop(self.queries.finish, offer.query_id, bundle.encoded, result, last, now=now)
+            self.bell.ring(offer.query_id)
         self.metrics.observe_end(State.DONE.value)
         log.info("query.done", query=offer.query_id)
 
@@ -187,8 +189,9 @@ class Pipeline:
 
     async def _fail(self, offer: Offer, error: ProofwardError) -> None:
         failure = error.to_dict()
-        await _off_loop(self.queries.fail, offer.query_id, failure, now=int(self.clock.now()))
-        await self._tell(offer, progress.ended(State.FAILED, failure))
+        last = progress.ended(State.FAILED, failure)
+        await _off_loop(self.queries.fail, offer.query_id, failure, last, now=int(self.clock.now()))
+        self.bell.ring(offer.query_id)
         self.metrics.observe_end(error.code)
         log.warning("query.failed", query=offer.query_id, code=error.code)
 
@@ -200,9 +203,8 @@ class Pipeline:
         members: Collection[int],
         enough: Enough | None = None,
     ) -> RoundResult:
+        self._check_expiry(offer)
         now = self.clock.now()
-        if now >= offer.expires_at:
-            raise QueryExpired("the query was not answered before its expiry", hint="submit it again")
         return await self.hub.collect(
             offer.query_id,
             round_,
@@ -213,6 +215,10 @@ class Pipeline:
             enough=enough,
             grace=self.settings.rounds.grace,
         )
+
+    def _check_expiry(self, offer: Offer) -> None:
+        if self.clock.now() >= offer.expires_at:
+            raise QueryExpired("the query was not answered before its expiry", hint="submit it again")
 
     @contextlib.asynccontextmanager
     async def _step(self, offer: Offer, name: str) -> AsyncIterator[None]:

@@ -42,8 +42,8 @@ class Problem(BaseModel):
     instance: str = Field(description="names this occurrence")
     code: str = Field(description="stable; programs decide by it")
     trace_id: str = Field(description="finds this request in the service's log")
-    hint: str | None = Field(None, description="what to do next")
-    where: str | None = Field(None, description="the place in the input")
+    hint: str | None = Field(default=None, description="what to do next")
+    where: str | None = Field(default=None, description="the place in the input")
 
 
 def status_of(error: ProofwardError) -> int:

@@ -80,11 +80,6 @@ def ended(state: State, failure: dict[str, str] | None = None) -> Event:
     return Event("ended", {"kind": "state", "state": state.value, **({"failure": failure} if failure else {})})
 
 
-def is_last(event: StoredEvent) -> bool:
-    """Whether nothing follows `event`."""
-    return event.name == "ended"
-
-
 def view(consortium: Consortium, state: State, happened: Iterable[StoredEvent]) -> Progress:
     """What the events add up to."""
     members = {member.name: HospitalProgress(hospital=member.name) for member in consortium.members}

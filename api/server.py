@@ -191,7 +191,9 @@ async def serve(opened: OpenHub, ending: threading.Event) -> None:
         await opened.relay.stop()
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
+    """uvicorn without hands on the process's signals."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to `process.run_until_signalled`."""
@@ -201,13 +203,14 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def _http(app: Any, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve `app` while inside; requests under way get a moment to end."""
-    server = _Server(
+    server = QuietServer(
         uvicorn.Config(
             app,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # callers without a key are told apart by address: a header must not choose it
             timeout_keep_alive=10,
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
             h11_max_incomplete_event_size=64 << 10,

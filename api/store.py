@@ -265,20 +265,22 @@ class QueryStore:
             text = connection.execute(select(queries.c.result).where(queries.c.id == query_id)).scalar_one_or_none()
         return None if text is None else str(text).encode()
 
-    def finish(self, query_id: str, bundle: bytes, result: dict[str, Any], *, now: int) -> None:
-        """Store the bundle with its chain record; the query is done. Has no effect on a finished query."""
+    def finish(self, query_id: str, bundle: bytes, result: dict[str, Any], last: Event, *, now: int) -> None:
+        """Store the bundle with its chain record and the `last` event; the query is done. No effect on a finished query."""
         self._close(
             query_id,
+            last,
+            now,
             state=State.DONE.value,
             bundle=bundle,
             bundle_sha256=canonical.sha256_hex(bundle),
             result=canonical.encode(result).decode(),
-            finished_at=now,
         )
 
-    def fail(self, query_id: str, failure: dict[str, str], *, now: int) -> None:
-        """Store why there is no answer; the query has failed. Has no effect on a finished query."""
-        self._close(query_id, state=State.FAILED.value, failure=canonical.encode(failure).decode(), finished_at=now)
+    def fail(self, query_id: str, failure: dict[str, str], last: Event, *, now: int) -> None:
+        """Store why there is no answer and the `last` event; the query has failed. No effect on a finished query."""
+        text = canonical.encode(failure).decode()
+        self._close(query_id, last, now, state=State.FAILED.value, failure=text)
 
     def record(self, query_id: str, happened: Sequence[Event], *, now: int) -> int:
         """Append the events whose names the query does not have yet. Returns the last sequence number."""
@@ -315,37 +317,37 @@ class QueryStore:
 
     def _append(self, query_id: str, happened: Sequence[Event], now: int) -> int:
         with self._engine.begin() as connection:
-            known = select(events.c.name, events.c.sequence).where(events.c.query_id == query_id)
-            names = {row.name: row.sequence for row in connection.execute(known)}
-            last = max(names.values(), default=0)
-            for event in happened:
-                if event.name in names:
-                    continue
-                last += 1
-                names[event.name] = last
-                connection.execute(
-                    insert(events).values(
-                        query_id=query_id,
-                        sequence=last,
-                        name=event.name,
-                        at=now,
-                        data=canonical.encode(event.data).decode(),
-                    )
-                )
-            return last
+            return _append(connection, query_id, happened, now)
 
     def _blob(self, query_id: str, column: str) -> bytes | None:
         with reading(self._engine) as connection:
             value = connection.execute(select(queries.c[column]).where(queries.c.id == query_id)).scalar_one_or_none()
         return None if value is None else bytes(value)
 
-    def _close(self, query_id: str, **values: Any) -> None:
+    def _close(self, query_id: str, last: Event, now: int, **values: Any) -> None:
+        # In one transaction: whoever sees that the query is finished also finds its last event.
         with self._engine.begin() as connection:
-            connection.execute(
+            closed = connection.execute(
                 update(queries)
                 .where(queries.c.id == query_id, queries.c.state.in_([State.QUEUED.value, State.RUNNING.value]))
-                .values(claim_owner=None, claim_until=None, **values)
+                .values(claim_owner=None, claim_until=None, finished_at=now, **values)
             )
+            if closed.rowcount == 1:
+                _append(connection, query_id, [last], now)
+
+
+def _append(connection: Connection, query_id: str, happened: Sequence[Event], now: int) -> int:
+    known = select(events.c.name, events.c.sequence).where(events.c.query_id == query_id)
+    names = {row.name: row.sequence for row in connection.execute(known)}
+    last = max(names.values(), default=0)
+    for event in happened:
+        if event.name in names:
+            continue
+        last += 1
+        names[event.name] = last
+        data = canonical.encode(event.data).decode()
+        connection.execute(insert(events).values(query_id=query_id, sequence=last, name=event.name, at=now, data=data))
+    return last
 
 
 _ATTEMPTS: Final = 20

@@ -3,7 +3,6 @@
 Everything that is sent here may be sent twice: reads change nothing, and a submission carries an idempotency key.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,8 @@ import httpx
 
 from api.errors import rebuild
 from proofward.client_errors import ServiceResponseInvalid, ServiceUnreachable
-from protocol.errors import ProofwardError
+from protocol import canonical
+from protocol.errors import MalformedInput, ProofwardError
 
 MAX_ANSWER_BYTES: Final = 64 << 20
 _RETRIED: Final = (429, 503)
@@ -44,10 +44,7 @@ class Answer:
 
     def json(self) -> Any:
         """The content as JSON. Raises ServiceResponseInvalid."""
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError) as error:
-            raise ServiceResponseInvalid("the service's answer is not JSON") from error
+        return parse(self.content)
 
 
 class Connection:
@@ -83,6 +80,7 @@ class Connection:
             follow_redirects=False,
             transport=transport,
         )
+        self._timeout = timeout
         self._patience = patience
         self._sleep = sleep
         self.url: Final = url.rstrip("/")
@@ -124,15 +122,25 @@ class Connection:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Iterator[str]]:
-        """The lines of an event stream. Raises as `get`, but tries once."""
+    def stream(self, path: str, headers: Mapping[str, str], patience: float | None = None) -> Iterator[Iterator[str]]:
+        """The lines of an event stream. Raises as `get`, but tries once, and at most `patience` seconds between lines."""
+        timeout = self._timeout if patience is None else min(self._timeout, patience)
+        accept = {"Accept": "text/event-stream", **headers}
         try:
-            with self._http.stream("GET", path, headers={"Accept": "text/event-stream", **headers}) as response:
+            with self._http.stream("GET", path, headers=accept, timeout=timeout) as response:
                 if not response.is_success:
                     raise error_of(_read(response))
                 yield response.iter_lines()
         except httpx.TransportError as failure:
             raise unreachable(self.url, failure) from failure
+
+
+def parse(content: bytes) -> Any:
+    """JSON of untrusted origin. Raises ServiceResponseInvalid."""
+    try:
+        return canonical.decode_lenient(content, limit=MAX_ANSWER_BYTES)
+    except MalformedInput as error:
+        raise ServiceResponseInvalid("the service's answer is not JSON") from error
 
 
 def error_of(answer: Answer) -> ProofwardError:

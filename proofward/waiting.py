@@ -1,15 +1,14 @@
 """Waits for a query: over server-sent events, and by asking now and then where those do not get through."""
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from proofward.client_errors import ServiceUnreachable, WaitExpired
-from proofward.http import Connection, Sleep
+from proofward.client_errors import ServiceResponseInvalid, WaitExpired
+from proofward.http import Connection, Sleep, parse
 from protocol.errors import Kind, ProofwardError
 
 _POLL: Final = 1.0  # seconds between questions
@@ -47,7 +46,7 @@ def wait(connection: Connection, query_id: str, *, display: Display, deadline: f
     seen = Seen()
     while not seen.ended:
         try:
-            for event in _events(connection, query_id, seen.last_event):
+            for event in _events(connection, query_id, seen.last_event, _left(deadline)):
                 _note(seen, event)
                 display.show(seen)
                 _check(deadline, query_id)
@@ -103,12 +102,12 @@ class _Quiet:
         """Nothing to see."""
 
 
-def _events(connection: Connection, query_id: str, after: int) -> Iterator[dict[str, Any]]:
-    with connection.stream(f"queries/{query_id}/events", {"Last-Event-ID": str(after)}) as lines:
+def _events(connection: Connection, query_id: str, after: int, patience: float | None) -> Iterator[dict[str, Any]]:
+    with connection.stream(f"queries/{query_id}/events", {"Last-Event-ID": str(after)}, patience) as lines:
         number, data = after, ""
         for line in lines:
             if line.startswith("id:"):
-                number = int(line[3:].strip() or 0)
+                number = _number(line[3:].strip())
             elif line.startswith("data:"):
                 data += line[5:].strip()
             elif not line and data:
@@ -117,11 +116,14 @@ def _events(connection: Connection, query_id: str, after: int) -> Iterator[dict[
 
 
 def _parse(data: str) -> dict[str, Any]:
-    try:
-        event = json.loads(data)
-    except ValueError:
-        raise ServiceUnreachable("an event was cut short") from None
+    event = parse(data.encode())
     return event if isinstance(event, dict) else {}
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ServiceResponseInvalid("an event has no number")
+    return int(text)
 
 
 def _note(seen: Seen, event: dict[str, Any]) -> None:
@@ -134,6 +136,10 @@ def _note(seen: Seen, event: dict[str, Any]) -> None:
         seen.ended = event.get("state") in ("done", "failed")
 
 
-def _check(deadline: float | None, query_id: str, now: Callable[[], float] = time.monotonic) -> None:
-    if deadline is not None and now() >= deadline:
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.05, deadline - time.monotonic())
+
+
+def _check(deadline: float | None, query_id: str) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
         raise WaitExpired("the query is not finished yet", hint=f"client.result({query_id!r}) fetches it later")

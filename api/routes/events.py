@@ -11,7 +11,6 @@ from fastapi.responses import StreamingResponse
 from api.authorize import GuardedRoute
 from api.errors import QueryNotFound, RateLimited
 from api.problems import documented
-from api.progress import is_last
 from api.routes.queries import find
 from api.services import Services, services_of
 from api.store import State, StoredEvent
@@ -49,17 +48,15 @@ async def _stream(services: Services, query_id: str, after: int) -> AsyncIterato
     until = loop.time() + _LONGEST
     with services.bell.follow(query_id) as follower:
         while True:
+            # The state first: if the query is finished by now, its last event is among those read afterwards.
+            record = await asyncio.to_thread(services.queries.get, query_id)
             news = await asyncio.to_thread(services.queries.events, query_id, after=after)
             for event in news:
                 after = event.sequence
                 yield _message(event)
-                if is_last(event):
-                    return
+            if record.state in (State.DONE, State.FAILED) or loop.time() >= until:
+                return
             if not news:
-                # A query that ended without its last event, by a crash between the two, ends the stream too.
-                record = await asyncio.to_thread(services.queries.get, query_id)
-                if record.state in (State.DONE, State.FAILED) or loop.time() >= until:
-                    return
                 yield b": waiting\n\n"
                 await follower.wait(_HEARTBEAT)
 

@@ -105,7 +105,8 @@ async def test_ranges_are_not_served(ground: Ground) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"[" * 30_000,
+        b"[" * 65_000,
+        b'{"sql":"SELECT 1","sql":"SELECT 2","purpose":"research"}',
         b'{"sql":' * 9_000,
         b'{"sql":"' + b"\\u0000" * 9_000 + b'","purpose":"research"}',
         b'{"sql":1e999999,"purpose":"research"}',

@@ -198,7 +198,6 @@ class Running:
             serving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
-            self.worker.close()
 
     def _answer(self, index: int) -> Callable[[Any], Any]:
         def answer(document: RoundRequest | ExplainRequest) -> RoundReply | ExplainReply:

@@ -53,9 +53,9 @@ class MortalStore(QueryStore):
         self._die("after attest")
         return fixed
 
-    def finish(self, query_id: str, bundle: bytes, result: dict[str, Any], *, now: int) -> None:
+    def finish(self, query_id: str, bundle: bytes, result: dict[str, Any], last: Event, *, now: int) -> None:
         self._die("before finish")
-        super().finish(query_id, bundle, result, now=now)
+        super().finish(query_id, bundle, result, last, now=now)
         self._die("after finish")
 
     def _die(self, moment: str) -> None:
