@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.databases import PostgresServer, postgres_binaries, postgres_server
 from tests.demonstration import Demonstration, demonstration
-from tests.processes import LeftBehind, children, kill_tree
+from tests.processes import LASTING, LeftBehind, children, kill_tree
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -79,18 +79,15 @@ def free_port() -> int:
     return port
 
 
-_LASTING: set[int] = set()  # processes that belong to the session, not to a test
-
-
 class _guarded:  # noqa: N801 - reads as a statement
     def __init__(self, pid: int) -> None:
         self._pid = pid
 
     def __enter__(self) -> None:
-        _LASTING.add(self._pid)
+        LASTING.add(self._pid)
 
     def __exit__(self, *_: object) -> None:
-        _LASTING.discard(self._pid)
+        LASTING.discard(self._pid)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +96,7 @@ def no_process_left_behind() -> Iterator[None]:
     before = set(children(os.getpid()))
     yield
     deadline = time.monotonic() + 5
-    while left := {pid: what for pid, what in children(os.getpid()).items() if pid not in before | _LASTING}:
+    while left := {pid: what for pid, what in children(os.getpid()).items() if pid not in before | LASTING}:
         if time.monotonic() > deadline:
             for pid in left:
                 kill_tree(pid)

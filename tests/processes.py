@@ -8,6 +8,9 @@ from pathlib import Path
 _OWN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
+LASTING: set[int] = set()  # processes that belong to a fixture of a module or a session, not to a test
+
+
 class LeftBehind(AssertionError):
     """A test left a process running."""
 
