@@ -40,7 +40,7 @@ _UNSIGNED: Final = List(_BODY)
 
 
 @dataclass(frozen=True)
-class SignedCall:
+class PostedCall:
     """What a signed transaction says."""
 
     chain_id: int
@@ -57,7 +57,7 @@ def describe_transaction(raw: bytes) -> Transaction:
     return Transaction(sender=call.sender, hash=call.hash, raw=raw.hex())
 
 
-def decode_transaction(raw: bytes) -> SignedCall:
+def decode_transaction(raw: bytes) -> PostedCall:
     """Decode a signed EIP-1559 transaction and recover who signed it.
 
     Raises:
@@ -78,7 +78,7 @@ def decode_transaction(raw: bytes) -> SignedCall:
     except (BadSignature, ValidationError, ValueError) as error:
         raise RecordInvalid("the signature of the transaction recovers to no account") from error
     chain_id, to, value, data = body[0], body[5], body[6], body[7]
-    return SignedCall(chain_id, f"0x{to.hex()}", value, data, key.to_address(), keccak(raw).hex())
+    return PostedCall(chain_id, f"0x{to.hex()}", value, data, key.to_address(), keccak(raw).hex())
 
 
 def check_transaction(transaction: Transaction, call: ChainCall, sender: str | None = None) -> None:
