@@ -2,7 +2,7 @@
 
 `threshold` is t: up to t members together learn nothing, and t+1 signatures make an attestation. `quorum` is what freezes
 the qualified set: two quorums always share an honest member, so no two different sets can be frozen for one query. With
-only t+1 signatures a dishonest hub could freeze two sets and subtract the totals (docs/spec/06-sharing.md, "Freezing").
+only t+1 signatures a dishonest hub could freeze two sets and subtract the totals (docs/spec/06-rounds.md, "Freezing").
 """
 
 from typing import Annotated, Literal, Self

@@ -3,8 +3,9 @@
 A document has one byte string, so a digest or a signature over it has one meaning (`docs/spec/01-primitives.md`).
 """
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -38,6 +39,13 @@ class Document(BaseModel):
             return cls.model_validate_json(data)
         except ValidationError as error:
             raise MalformedInput(f"not a {cls.__name__}: {describe(error)}") from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without the cached encoding and digest of the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("encoded", "digest"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @cached_property
     def encoded(self) -> bytes:

@@ -8,7 +8,7 @@
     open      a quorum of equal freezes    Opening     its sealed sum of shares for every other member
     attest    all openings                 Endorsement the statement and its EIP-712 signature
 
-Specification: docs/spec/06-sharing.md.
+Specification: docs/spec/06-rounds.md.
 """
 
 from enum import StrEnum
