@@ -38,7 +38,7 @@ from protocol.relay import (
 from protocol.wire import relay_pb2, relay_pb2_grpc
 
 FIRST_DELAY: Final = 0.25  # seconds
-LONGEST_DELAY: Final = 30.0
+LONGEST_DELAY: Final = 5.0
 _LAST_WORD: Final = 2.0  # seconds in which our Hello can reach a hub that we leave anyway
 _REQUESTS_HELD: Final = 4  # requests that wait for the node's thread; the stream is not read further meanwhile
 
