@@ -7,18 +7,14 @@ Specification: docs/spec/08-attestation.md, "Audit"; for people: docs/for-audito
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attestation.checks import Check, Examination
-from attestation.checks_chain import live_checks
+from attestation.checks_chain import LiveContract, live_checks
 from attestation.errors import VerificationFailed
 from attestation.trust import Trust
 from attestation.verify import STEPS, VerifiedAttestation, conclude
 from protocol.statement import Statement
-
-if TYPE_CHECKING:
-    # Only the type: an audit opens no connection itself.
-    from attestation.ledger import Ledger
 
 
 class Verdict(IntEnum):
@@ -128,7 +124,9 @@ class AuditReport:
         return "\n".join(map(_printable, lines)) + "\n"
 
 
-def audit(data: bytes, trust: Trust, connect: Callable[[], "Ledger"] | None = None, *, confirmations: int = 1) -> AuditReport:
+def audit(
+    data: bytes, trust: Trust, connect: Callable[[], LiveContract[Any]] | None = None, *, confirmations: int = 1
+) -> AuditReport:
     """Run every check on `data`, which is untrusted.
 
     Args:

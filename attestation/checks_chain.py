@@ -1,7 +1,7 @@
 """Check 15, and the checks 16 to 18 that an audit adds when it can ask a chain."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from attestation.bundle import ChainRecord
 from attestation.checks import Check, Examination, Refused, check
@@ -9,13 +9,58 @@ from attestation.checks_identity import consortium, form, parameters, signatures
 from attestation.checks_query import datasets
 from attestation.errors import NotOnChain
 from attestation.record import check_registrations, check_transaction
-from attestation.sign import attestation_fields, chain_call, register_call, statement_digest
+from attestation.sign import chain_call, register_call, statement_digest
+from attestation.transactions import Call
 from protocol.statement import Statement
 
-if TYPE_CHECKING:
-    # Only the type: this module cannot open a connection, whoever calls it may.
-    from attestation.chain_client import Receipt
-    from attestation.ledger import Ledger
+R = TypeVar("R", bound="MinedTransaction")  # the receipts of a client
+
+
+class RegisteredDataset(Protocol):
+    """What the contract holds about a root."""
+
+    @property
+    def member(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def block_number(self) -> int: ...
+
+
+class MinedTransaction(Protocol):
+    """A transaction in a block."""
+
+    @property
+    def block_number(self) -> int: ...
+    @property
+    def succeeded(self) -> bool: ...
+
+
+class Client(Protocol[R]):
+    """A connection to a chain."""
+
+    @property
+    def chain_id(self) -> int: ...
+    def receipt(self, transaction: bytes) -> R | None: ...
+    def confirmations(self, receipt: R) -> int: ...
+
+
+class LiveContract(Protocol[R]):
+    """The contract on a live chain, as far as an audit reads it: `attestation.ledger.Ledger`.
+
+    A protocol, because whoever calls an audit may open a connection, and the audit itself cannot even import one.
+    """
+
+    @property
+    def client(self) -> Client[R]: ...
+    @property
+    def contract(self) -> str: ...
+    def members(self) -> tuple[str, ...]: ...
+    def threshold(self) -> int: ...
+    def consortium(self) -> bytes: ...
+    def dataset(self, root: bytes) -> RegisteredDataset | None: ...
+    def attestation(self, query_id: bytes) -> bytes | None: ...
+    def find(self, call: Call) -> bytes | None: ...
 
 
 @check(15, "record", "The transactions that posted the roots and the answer are the ones that the statement needs.")
@@ -35,12 +80,12 @@ def record(examination: Examination) -> ChainRecord | None:
     return bundle.record
 
 
-def live_checks(connect: Callable[[], "Ledger"], confirmations: int) -> tuple[Check[Any], ...]:
+def live_checks(connect: Callable[[], LiveContract[R]], confirmations: int) -> tuple[Check[Any], ...]:
     """The checks against a live chain. `connect` finds the contract and refuses one with other code or members;
     `confirmations` counts the block of the attestation and those that must follow it."""
 
     @check(16, "contract", "The pinned address holds this version's contract, made for the pinned consortium.")
-    def contract(examination: Examination) -> "Ledger":
+    def contract(examination: Examination) -> LiveContract[R]:
         trust, ledger = examination.trust, connect()
         if (ledger.client.chain_id, ledger.contract) != (trust.chain.chain_id, trust.chain.contract):
             raise Refused("the chain that was asked is not the pinned one")
@@ -85,12 +130,11 @@ def live_checks(connect: Callable[[], "Ledger"], confirmations: int) -> tuple[Ch
     return (contract, registered, posted)
 
 
-def _receipt(ledger: "Ledger", signed: Statement) -> "Receipt":
+def _receipt(ledger: LiveContract[R], signed: Statement) -> R:
     """The receipt of the transaction that wrote the attestation, whoever sent it. Raises NotOnChain."""
-    fields = attestation_fields(signed)
     # Signatures do not matter here: the log is searched by query, and the state has been compared with the statement.
-    call = ledger.attest(fields, {}) if fields.opening is None else ledger.attest_opened(fields, {})
-    found = ledger.find(call)
+    call = chain_call(signed, {})
+    found = ledger.find(Call(call.anchor.contract, call.calldata))
     receipt = None if found is None else ledger.client.receipt(found)
     if receipt is None or not receipt.succeeded:
         raise NotOnChain("the endpoint does not show the transaction that posted the attestation")
