@@ -3,7 +3,7 @@
 Everything that is sent here may be sent twice: reads change nothing, and a submission carries an idempotency key.
 """
 
-import random
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,7 +115,7 @@ class Connection:
                 asked_to_wait = _retry_after(answer)
             except httpx.TransportError as failure:
                 error = unreachable(self.url, failure)
-            pause = asked_to_wait if asked_to_wait is not None else wait * random.uniform(0.5, 1.0)  # noqa: S311
+            pause = asked_to_wait if asked_to_wait is not None else wait * (500 + secrets.randbelow(500)) / 1000
             if time.monotonic() + pause > deadline:
                 raise error
             self._sleep(pause)

@@ -53,7 +53,6 @@ async def test_nothing_planted_in_a_request_comes_out(ground: Ground, caplog: py
     running = ground.restart()
     key = running.key(Role.BUYER, "acme")
     headers = {"Idempotency-Key": f"{CANARY}-key"}
-    broken = f"{{\"{CANARY}".encode()
     with recorded() as lines:
         async with running.http(key) as client, running.http(f"pw_{CANARY}") as stranger:
             answers: list[httpx.Response] = [

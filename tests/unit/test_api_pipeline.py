@@ -7,8 +7,8 @@ from attestation.verify import verify_bundle
 from tests.unit.api_support import SQL, ended, make_ground, submit
 
 
-async def test_a_query_is_answered_attested_and_posted(tmp_path: Path) -> None:
-    ground = make_ground(tmp_path)
+async def test_a_query_is_answered_attested_and_posted(tmp_path: Path, database_url: str) -> None:
+    ground = make_ground(tmp_path, database_url)
     running = ground.restart()
     async with running.working(), running.http(running.key(Role.BUYER, "acme")) as buyer:
         accepted = (await submit(buyer)).json()
