@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -170,6 +171,9 @@ def open_hub(config: HubFile, clock: Clock, worker: ThreadWorker, ending: thread
 async def serve(opened: OpenHub, ending: threading.Event) -> None:
     """Listen for nodes and for HTTP, and run queries, until cancelled."""
     config = opened.config
+    # While the chain is away, each query that waits for it holds a thread; the default pool would soon be empty.
+    threads = 16 + 2 * opened.services.settings.concurrent_queries
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="work"))
     ready = config.storage.directory / READY_FILE
     listener = _listen(config.http.listen)
     credentials = tls.server_credentials(

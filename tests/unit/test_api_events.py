@@ -62,7 +62,7 @@ async def test_events_come_in_order_and_end_with_the_query(running: Running) -> 
         assert await follow(client, query_id, after=str(told[half][0])) == told[half + 1 :]
         assert await follow(client, query_id, after=str(told[-1][0])) == []
         for nonsense in ("-1", "x", "1.5", "\u0661"):
-            encoded = {"Last-Event-ID": nonsense.encode()}
+            encoded = {b"Last-Event-ID": nonsense.encode()}
             answer = await client.get(f"/v1/queries/{query_id}/events", headers=encoded)
             assert answer.status_code == 200
             assert answer.text.startswith("id: 1\n")
