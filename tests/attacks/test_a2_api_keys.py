@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api import keys as keys_module
+from api.errors import AuthenticationRequired
 from api.keys import KeyStore, Role
 from tests.unit.api_support import Ground, make_ground, tight
 
@@ -114,10 +114,10 @@ def test_secrets_are_compared_in_constant_time(ground: Ground, monkeypatch: pyte
         compared.append((a, b))
         return constant_time(a, b)
 
-    monkeypatch.setattr(keys_module.hmac, "compare_digest", spy)
+    monkeypatch.setattr(hmac, "compare_digest", spy)
     store.authenticate(key, now=2)
     for bad in (f"pw_{record.id}_{'0' * 64}", f"pw_{'0' * 16}_{'0' * 64}"):
-        with pytest.raises(keys_module.AuthenticationRequired):
+        with pytest.raises(AuthenticationRequired):
             store.authenticate(bad, now=2)
     assert len(compared) == 3  # an unknown id costs a comparison too
     assert all(len(a) == len(b) == 64 for a, b in compared)
