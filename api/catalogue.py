@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from api.errors import DatasetNotFound, SchemaDisagreement
-from attestation.checks_query import read_schema
 from circuits.errors import QueryUnknownName
 from circuits.plan import Plan, compile_query
+from circuits.registered_schema import read_schema
 from circuits.schema import Schema
 from circuits.sql import parse
 from mpc_nodes.hub_store import HubStore

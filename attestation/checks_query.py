@@ -1,18 +1,16 @@
 """Checks 6 to 9: what was asked, of whom, over which tables, and that it compiles to the plan that was answered."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import prover
 from attestation.bundle import Bundle
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
 from attestation.statement import member_logs
-from circuits.errors import SchemaInvalid
 from circuits.plan import Plan, compile_query
+from circuits.registered_schema import read_schema
 from circuits.schema import Schema
 from circuits.sql import parse
 from protocol import canonical
@@ -23,7 +21,6 @@ from protocol.signatures import open_message, verify_registration
 from protocol.statement import Part, Predicate
 
 NO_ANSWER: Final = "no-answer"  # the reason for a hospital from which no decision came
-MAX_BOUND_CHARACTERS: Final = 32  # of a bound in a schema; enough for 15 digits, a sign, a point and places
 
 
 @check(6, "offer", "The statement answers one offer of this consortium, whose hash every later message carries.")
@@ -134,43 +131,6 @@ def datasets(examination: Examination) -> Schema:
         if pins and (part.hospital, part.root) not in pins:
             raise Refused(f"{who} is not among those that are pinned")
     return read_schema(bundle.registrations[0].registration.table_schema)
-
-
-def read_schema(table_schema: Mapping[str, Any]) -> Schema:
-    """The schema whose canonical form is `table_schema`, which is untrusted. Raises SchemaInvalid."""
-    try:
-        columns = [_COLUMN_READERS[column["type"]](dict(column)) for column in table_schema["columns"]]
-        members = {"name": table_schema["name"], "title": table_schema["title"], "columns": columns}
-        schema = Schema.model_validate(members)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise SchemaInvalid("the registered schema is not one that this version knows") from error
-    if schema.canonical() != table_schema:
-        raise SchemaInvalid("the registered schema is not in canonical form")
-    return schema
-
-
-def _as_is(column: dict[str, Any]) -> dict[str, Any]:
-    return column
-
-
-def _bounded_by(convert: Callable[[str], object]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Bounds are text in the canonical form, because RFC 8785 has only doubles."""
-
-    def read(column: dict[str, Any]) -> dict[str, Any]:
-        if not all(isinstance(column[bound], str) and len(column[bound]) <= MAX_BOUND_CHARACTERS for bound in ("min", "max")):
-            raise TypeError
-        return {**column, "min": convert(column["min"]), "max": convert(column["max"])}
-
-    return read
-
-
-_COLUMN_READERS: Final = {
-    "category": _as_is,
-    "boolean": _as_is,
-    "integer": _bounded_by(int),
-    "decimal": _bounded_by(Decimal),
-    "date": _bounded_by(date.fromisoformat),
-}
 
 
 @check(9, "plan", "The SQL of the offer, compiled again over the registered schema, is the plan that was answered.")

@@ -16,6 +16,8 @@ from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from attestation.chain_errors import ChainArgumentInvalid, ChainResponseInvalid, ChainUnavailable
+from protocol import canonical
+from protocol.errors import MalformedInput
 
 MAX_RESPONSE_BYTES: Final = 4 << 20
 DEFAULT_TIMEOUT: Final = 10.0  # seconds, for the whole answer
@@ -53,8 +55,8 @@ class HttpProvider(JSONBaseProvider):
         request = self.encode_rpc_request(method, params)
         body = self._post(request)
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            answer = canonical.decode_lenient(body, limit=MAX_RESPONSE_BYTES)
+        except MalformedInput as error:
             raise ChainResponseInvalid("the chain endpoint did not answer JSON", where=self._where) from error
         if not isinstance(answer, dict) or answer.get("id") != json.loads(request)["id"]:
             raise ChainResponseInvalid("the chain endpoint answered another request", where=self._where)

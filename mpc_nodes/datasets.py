@@ -16,8 +16,8 @@ from typing import Final
 import sqlalchemy as sa
 
 import prover
-from attestation.checks_query import read_schema
 from circuits.encode import DEFAULT_CHUNK_ROWS, EncodedChunk, RowSource, encode_chunks
+from circuits.registered_schema import read_schema
 from circuits.schema import Schema
 from mpc_nodes.errors import DatasetEpoch, DatasetInactive, DatasetUnknown
 from mpc_nodes.node_tables import registrations

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from attestation.bundle import MAX_BUNDLE_BYTES
-from attestation.checks_query import read_schema
 from attestation.sign import sign_statement
 from attestation.statement import result_digest
 from circuits.plan import compile_query
+from circuits.registered_schema import read_schema
 from circuits.sql import parse
 from protocol import canonical
 from protocol.consortium import Consortium
@@ -37,7 +37,7 @@ def collude(bundle: bytes, consortium: Consortium, keys: Mapping[str, bytes]) ->
     plan = compile_query(parse(offer["sql"], schema), schema)
     cells = [None if cell is None else int(cell) for cell in statement["predicate"]["aggregate"]["cells"]]
     statement["subject"][0]["digest"]["sha256"] = result_digest(plan, cells)
-    forged = Statement.from_json(statement)
+    forged = Statement.from_bytes(canonical.encode(statement), limit=MAX_BUNDLE_BYTES)
     document["envelope"]["payload"] = _encode(statement)
     for signature in document["envelope"]["signatures"]:
         signed = bytes.fromhex(sign_statement(keys[signature["keyid"]], forged, consortium))

@@ -27,18 +27,13 @@ class Document(BaseModel):
         """
         canonical.decode(data, limit=limit)
         try:
-            return cls.model_validate_json(data)
+            document = cls.model_validate_json(data)
         except ValidationError as error:
             raise MalformedInput(f"not a {cls.__name__}: {describe(error)}") from None
-
-    @classmethod
-    def from_json(cls, value: object) -> Self:
-        """As `from_bytes`, for a value that has been parsed already."""
-        data = canonical.encode(value)
-        try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
-            raise MalformedInput(f"not a {cls.__name__}: {describe(error)}") from None
+        # A member left out for its default, or named as in Python, would give one document two encodings.
+        if document.encoded != data:
+            raise MalformedInput(f"not the only encoding of a {cls.__name__}")
+        return document
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's, without the cached encoding and digest of the original."""

@@ -39,8 +39,9 @@ def verify_message_signature(
     consortium: Consortium, query_id: str, round_: Round, sender: int, body_digest: str, signature: str
 ) -> None:
     """Check a signature over a body that is known by its SHA-256 only. Raises SignatureInvalid."""
+    member = _member(consortium, sender)  # first: a sender that is no index has no encoding
     data = signing.message_bytes(consortium.digest, query_id, round_, sender, body_digest)
-    _verify(_member(consortium, sender), signature, data, f"{round_} message")
+    _verify(member, signature, data, f"{round_} message")
 
 
 def open_message(consortium: Consortium, message: SignedMessage, round_: Round, query_id: str, document: type[D]) -> D:

@@ -6,11 +6,9 @@ A point in memory is py_ecc's projective triple; only this file and `group.py` l
 from collections.abc import Sequence
 from typing import TypeVar
 
-from py_ecc.fields import optimized_bn128_FQ as FQ
-from py_ecc.optimized_bn128.optimized_curve import Z1, normalize
-
 from protocol.parameters import FIELD_MODULUS, GROUP_ORDER, POINT_BYTES, SCALAR_BYTES
 from prover.errors import EncodingLengthInvalid, KernelArgumentInvalid, PointInvalid, ScalarInvalid
+from prover.reference.curve import FQ, Z1, normalize
 from prover.reference.field import CURVE_B
 
 T = TypeVar("T")

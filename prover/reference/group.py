@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from py_ecc.optimized_bn128.optimized_curve import add, double, eq, neg
-
 from protocol.parameters import GROUP_ORDER
 from prover.reference.codec import IDENTITY, Point, is_identity
+from prover.reference.curve import add, double, eq, neg
 
 
 def total(points: Iterable[Point]) -> Point:

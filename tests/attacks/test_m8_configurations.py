@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mpc_nodes.session import Identity
+from protocol import canonical
 from protocol.consortium import Consortium
 from protocol.errors import MalformedInput
 from protocol.messages import Decision, Endorsement, Round
@@ -83,14 +84,14 @@ def test_a_member_that_joins_later_with_another_view_is_refused(tmp_path: Path, 
 def test_an_impossible_consortium_cannot_be_read(tmp_path: Path, members: dict[str, Any]) -> None:
     consortium = make_world(tmp_path).consortium.model_dump(mode="json")
     with pytest.raises(MalformedInput):
-        Consortium.from_json({**consortium, **members})
+        Consortium.from_bytes(canonical.encode({**consortium, **members}), limit=1 << 26)
 
 
 @pytest.mark.parametrize("protocol", ["proofward/v0", "proofward/v2", ""])
 def test_an_offer_of_another_protocol_version_cannot_be_read(tmp_path: Path, protocol: str) -> None:
     offer = make_world(tmp_path).offer(SQL).model_dump(mode="json")
     with pytest.raises(MalformedInput):
-        Offer.from_json({**offer, "protocol": protocol})
+        Offer.from_bytes(canonical.encode({**offer, "protocol": protocol}), limit=1 << 26)
 
 
 @pytest.mark.parametrize("change", [{"plan_hash": "11" * 32}, {"schema_hash": "11" * 32}])

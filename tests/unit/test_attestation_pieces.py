@@ -16,7 +16,6 @@ from attestation.assemble import assemble_bundle
 from attestation.audit import audit
 from attestation.bundle import Bundle, with_record
 from attestation.chain_errors import ChainSignatureInvalid
-from attestation.checks_query import read_schema
 from attestation.errors import AttestationIncomplete, RecordInvalid, TrustInvalid
 from attestation.ledger import Ledger
 from attestation.record import check_transaction, decode_transaction, describe_transaction
@@ -32,6 +31,7 @@ from attestation.sign import (
 from attestation.statement import build_statement
 from attestation.trust import PinnedDataset, load_trust, parse_trust, render_trust
 from circuits.errors import SchemaInvalid
+from circuits.registered_schema import read_schema
 from circuits.schema import parse_schema
 from protocol import canonical
 from protocol.statement import PAYLOAD_TYPE

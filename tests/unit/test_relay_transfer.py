@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mpc_nodes.transfer import Assembler, cut, parse
 from mpc_nodes.transport_errors import TransferInvalid
 from protocol.errors import MalformedInput
+from protocol.messages import Round
 from protocol.relay import DOCUMENTS, FROM_HUB, FROM_NODE, LIMITS, PART_BYTES, RoundRequest, TransferKind
 from protocol.wire import relay_pb2
 from tests.simulation.members import digest, make_members
@@ -19,16 +20,7 @@ EVERY = frozenset(TransferKind)
 def request(size: int) -> RoundRequest:
     """A request of at least `size` bytes."""
     message = MEMBERS.decision(1, QUERY).model_copy(update={"body": "00" * (size // 2)})
-    return RoundRequest.from_json(
-        {
-            "type": "request",
-            "round": "deal",
-            "query_id": QUERY,
-            "offer": None,
-            "inputs": [message.model_dump(mode="json")],
-            "deadline": 0,
-        }
-    )
+    return RoundRequest(round=Round.DEAL, query_id=QUERY, offer=None, inputs=(message,), deadline=0)
 
 
 def test_every_kind_has_a_document_a_limit_and_a_direction() -> None:
