@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -69,6 +71,22 @@ def test_the_access_logs_lead_to_what_was_attested(demo: Demonstration) -> None:
     found = json.loads(run.stdout)
     assert found["attested_heads"] == 3
     assert found["entries"] == found["allowed"] >= 3
+
+
+def test_a_log_that_was_rewritten_is_found(demo: Demonstration, tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    shutil.copytree(demo.directory / "trial" / "nodes" / "hillcrest", node)
+    show = [sys.executable, "-m", "proofward", "log", "show", str(node / "node.toml"), "--json"]
+    before = json.loads(subprocess.run(show, capture_output=True, text=True, check=True).stdout)["entries"]
+    assert {entry["buyer"] for entry in before} == {"acme"}
+    with sqlite3.connect(node / "state" / "node.db") as database:
+        (entry,) = database.execute("SELECT entry FROM access_log WHERE sequence = 1").fetchone()
+        changed = bytes(entry).replace(b'"acme"', b'"nobody"')
+        database.execute("UPDATE access_log SET entry = ? WHERE sequence = 1", [changed])
+    verify = [sys.executable, "-m", "proofward", "log", "verify", str(node / "node.toml"), "--json"]
+    run = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert json.loads(run.stdout)["error"]["code"] == "log-broken"
 
 
 def test_nothing_kept_can_be_read_by_others(demo: Demonstration) -> None:
