@@ -1,6 +1,6 @@
 """`proofward log`: a hospital's own record of every decision."""
 
-import sys
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +9,7 @@ import typer
 from proofward.commands.report import JsonOption, reporting
 
 if TYPE_CHECKING:
+    from mpc_nodes.access_log import AccessEntry
     from protocol.messages import LogHead
 
 app = typer.Typer(help="A hospital's access log.", no_args_is_help=True)
@@ -33,22 +34,13 @@ def verify(
     with reporting(json) as report:
         from mpc_nodes import access_log
         from mpc_nodes.config import load_node_config
-        from mpc_nodes.database import create_engine, reading
 
-        config = load_node_config(node)
-        heads = _attested_heads(bundle or [], trust, config.member)
-        engine = create_engine(config.storage.database)
-        try:
-            with reading(engine) as connection:
-                entries = list(access_log.entries(connection))
-                stored = access_log.head_at(connection, len(entries)) if entries else None
-        finally:
-            engine.dispose()
+        heads = _attested_heads(bundle or [], trust, load_node_config(node).member)
+        entries, stored = _log(node)
         access_log.verify_log(entries, [*heads, *([stored] if stored else [])])
         allowed = sum(entry.allowed for entry in entries)
-        report.say(
-            f"{len(entries)} decisions, {allowed} allowed, {len(entries) - allowed} denied; {len(heads)} attested heads met"
-        )
+        report.say(f"{len(entries)} decisions, {allowed} allowed, {len(entries) - allowed} denied")
+        report.say(f"the entries are whole and lead to {len(heads)} attested heads")
         report.result(
             {
                 "entries": len(entries),
@@ -60,20 +52,44 @@ def verify(
 
 
 @app.command()
-def show(node: NodeArgument) -> None:
-    """Print every entry as a line of JSON, oldest first."""
-    with reporting(json=True):
-        from mpc_nodes import access_log
-        from mpc_nodes.config import load_node_config
-        from mpc_nodes.database import create_engine, reading
+def show(node: NodeArgument, json: JsonOption = False) -> None:
+    """Show every decision, oldest first."""
+    with reporting(json) as report:
+        entries, _ = _log(node)
+        report.table(
+            "",
+            ["no.", "time", "buyer", "purpose", "dataset", "question", "decision"],
+            [
+                [
+                    entry.sequence,
+                    datetime.datetime.fromtimestamp(entry.time, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                    entry.buyer,
+                    entry.purpose,
+                    entry.dataset,
+                    entry.sql,
+                    "allowed" if entry.allowed else entry.refusal,
+                ]
+                for entry in entries
+            ],
+        )
+        report.result({"entries": [entry.model_dump(mode="json") for entry in entries]})
 
-        engine = create_engine(load_node_config(node).storage.database)
-        try:
-            with reading(engine) as connection:
-                for line in access_log.export(connection):
-                    sys.stdout.write(line.decode("utf-8"))
-        finally:
-            engine.dispose()
+
+def _log(node: Path) -> tuple[list["AccessEntry"], "LogHead | None"]:
+    """All entries, and the head that is stored with the last of them."""
+    from mpc_nodes import access_log
+    from mpc_nodes.config import load_node_config
+    from mpc_nodes.database import create_engine, reading
+    from mpc_nodes.store import NodeStore
+
+    engine = create_engine(load_node_config(node).storage.database)
+    try:
+        NodeStore(engine)  # makes the tables where no node has started yet
+        with reading(engine) as connection:
+            entries = list(access_log.entries(connection))
+            return entries, access_log.head_at(connection, len(entries))
+    finally:
+        engine.dispose()
 
 
 def _attested_heads(bundles: list[Path], trust: Path | None, member: int) -> list["LogHead"]:

@@ -24,6 +24,7 @@ COMMANDS = [
     ["dataset", "register"],
     ["node", "run"],
     ["log", "verify"],
+    ["log", "show"],
     ["hub", "run"],
     ["keys", "create"],
     ["keys", "list"],
