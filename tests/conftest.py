@@ -1,6 +1,7 @@
 """What every test may ask for: a database, a port; and what every test must leave behind: no process."""
 
 import ctypes
+import logging
 import os
 import socket
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.databases import PostgresServer, postgres_binaries, postgres_server
@@ -88,6 +90,17 @@ class _guarded:  # noqa: N801 - reads as a statement
 
     def __exit__(self, *_: object) -> None:
         LASTING.discard(self._pid)
+
+
+@pytest.fixture(autouse=True)
+def process_settings_restored() -> Iterator[None]:
+    """What `mpc_nodes.process.prepare` changes for a process must not reach the next test: it would log to a closed file."""
+    handlers, mask = logging.root.handlers[:], os.umask(0o022)
+    os.umask(mask)
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    os.umask(mask)
 
 
 @pytest.fixture(autouse=True)
