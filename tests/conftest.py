@@ -35,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # A file is the unit that a worker takes, so the files that start processes and take minutes go first.
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
     # Long campaigns run when they are asked for.
     if config.getoption("markexpr"):
         return
@@ -101,6 +103,14 @@ def process_settings_restored() -> Iterator[None]:
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     os.umask(mask)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands decide where a process logs to; a test that runs one in this process must not decide it for the next test."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True)

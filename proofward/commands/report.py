@@ -109,5 +109,6 @@ def quiet_log() -> None:
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up for each line: standard error may be another stream by then.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
