@@ -106,14 +106,6 @@ def process_settings_restored() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Commands decide where a process logs to; a test that runs one in this process must not decide it for the next test."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
-@pytest.fixture(autouse=True)
 def no_process_left_behind() -> Iterator[None]:
     """Fails a test that ends while a process that it started, or a descendant of one, still runs."""
     before = set(children(os.getpid()))
