@@ -47,7 +47,8 @@ class Show:
         ]
         self._console.print(Columns(tables, padding=(0, 3)))
         if comparison.suppressed:
-            self.note(f"{comparison.suppressed} groups have too few people to be shown; the rest is proven all the same")
+            groups = "group has" if comparison.suppressed == 1 else "groups have"
+            self.note(f"{comparison.suppressed} {groups} too few people to be shown; the rest is proven all the same")
         self._console.print("   [green]equal[/]" if comparison.equal else "   [bold red]DIFFERENT[/]")
 
     def staying(self, url: str, directory: Path) -> None:
