@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError, field_validator
 
-from circuits.columns import DIGIT_BASE, PRESENT_DIGIT, Column, Digit, Name, Strict
+from circuits.columns import DIGIT_BASE, PRESENT_DIGIT, Column, Digit, Strict
 from circuits.errors import SchemaInvalid
 from protocol import canonical
 
@@ -23,7 +23,8 @@ MAX_TEXT_BYTES: Final = 4 << 20
 class Schema(Strict):
     """A table that hospitals agree on: everything in it, texts and units included, enters its hash."""
 
-    name: Name
+    # Lower case: the name is also a dataset's identifier (protocol.identifiers.Name) wherever the table is registered.
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
     title: Annotated[str, Field(max_length=200)] = ""
     columns: Annotated[tuple[Annotated[Column, Field(discriminator="type")], ...], Field(min_length=1)]
 

@@ -142,7 +142,7 @@ def infer_schema(path: Path, *, kind: str | None = None) -> str:
 
 
 def _text(path: Path, profiles: Iterable[_Profile]) -> str:
-    parts = [_HEAD.format(file=_plain(path.name)), f"name = {_quoted(_identifier(path.stem, set()))}", 'title = ""']
+    parts = [_HEAD.format(file=_plain(path.name)), f"name = {_quoted(_identifier(path.stem, set()).lower())}", 'title = ""']
     taken = {"present"}
     drafted = 0
     for profile in profiles:

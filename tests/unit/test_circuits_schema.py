@@ -191,3 +191,9 @@ def test_scaling_is_exact_in_every_decimal_context(integer: int, scale: int) -> 
     assert number == Decimal(integer).scaleb(-scale, Context(prec=60))
     if scale and integer % 10:
         assert scaled_integer(number, scale - 1) is None
+
+
+@pytest.mark.parametrize("name", ["Visits", "_visits", "1visits", "vis-its", "", "v" * 64])
+def test_a_table_name_that_cannot_be_registered_is_refused_at_once(name: str) -> None:
+    with pytest.raises(SchemaInvalid):
+        parse_schema(f'name = "{name}"\n[[columns]]\nname = "age"\ntype = "boolean"\n')

@@ -26,7 +26,7 @@ def test_a_draft_describes_the_file_it_was_drafted_from(tmp_path: Path) -> None:
     path.write_text(CSV.format(*range(3)))
     text = infer_schema(path)
     schema = parse_schema(text)
-    assert schema.name == "Visits_2020"
+    assert schema.name == "visits_2020"
     columns = {column.name: column.canonical() for column in schema.columns}
     assert columns["Sex"]["codes"] == ["f", "m"]
     assert (columns["age"]["min"], columns["age"]["max"], columns["age"]["nullable"]) == ("-3", "34", True)
