@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from attestation.bundle import MAX_BUNDLE_BYTES, Bundle, ChainRecord, Transaction
+from attestation.bundle import MAX_BUNDLE_BYTES, Bundle, ChainRecord, Transaction, with_record
 from attestation.ledger import Ledger
 from attestation.publish import Publisher
 from attestation.record import describe_transaction
@@ -34,7 +34,7 @@ class Poster:
         call = _transaction(chain_call(statement, bundle.signatures))
         posted = self.publisher.submit(f"attest/{query_id}", lambda: call)
         record = ChainRecord(attestation=describe_transaction(posted.raw), registrations=self._registered(bundle, statement))
-        return bundle.model_copy(update={"record": record})
+        return with_record(bundle, record)
 
     def _registered(self, bundle: Bundle, statement: Statement) -> tuple[Transaction, ...]:
         """The transactions that put the roots on chain, in the order of the parts; none if the chain does not have all."""
