@@ -25,11 +25,11 @@ class Registration(Document):
     table_schema: dict[str, Any]  # Schema.canonical()
     schema_hash: Hex32
     generators: Hex32  # digest of the generators that the commitments use
-    chunk_rows: Annotated[int, Field(ge=1, le=MAX_CHUNK_ROWS)]  # padded; the real row count stays hidden
+    chunk_rows: Annotated[int, Field(ge=1, le=MAX_CHUNK_ROWS)]  # of the first chunk, padded: the real count stays hidden
     chunks: Annotated[int, Field(ge=1)]
     columns: Annotated[int, Field(ge=1)]  # C of the R x C matrix of a chunk
     commitments: Hex32  # Merkle root over all one-hot commitments
-    admission: Literal["none"] = "none"  # becomes the digest of the admission proof
+    admission: Hex32  # SHA-256 of the admission proofs of all chunks
     salt: Hex32  # keeps the on-chain dataset key unguessable; the same in every epoch
     valid_from: Annotated[int, Field(ge=0)]  # Unix seconds
 

@@ -82,7 +82,7 @@ class Contribution(Document):
     root: Hex32  # dataset root
     commitment: Hex64  # C_y = A_0
     sharing: tuple[Hex64, ...]  # A_1..A_t
-    proof: Literal["none"] = "none"  # becomes the digest of the contribution proof
+    proof: Hex32  # SHA-256 of the contribution proof, which travels beside it
 
 
 class SignedContribution(Document):
@@ -93,9 +93,10 @@ class SignedContribution(Document):
 
 
 class Deal(Document):
-    """A contribution and the shares, sealed for members 1..n in order (the dealer's own included)."""
+    """A contribution, its proof, and the shares, sealed for members 1..n in order (the dealer's own included)."""
 
     contribution: SignedContribution
+    proof: HexBytes  # of every chunk, in order (docs/spec/05-contribution.md)
     shares: tuple[HexBytes, ...]
 
 

@@ -101,6 +101,48 @@ class InclusionInvalid(ProofwardError):
     kind = Kind.REFUSED
 
 
+class RowProofInvalid(ProofwardError):
+    """A proof of the row argument fails (docs/spec/05-argument.md).
+
+    Attributes:
+        where: the step that failed: relation, commitments, length, encoding, identity, rounds, evaluations, cells, rows or
+            product.
+        index: which of the proofs that were checked together.
+    """
+
+    code = "row-proof-invalid"
+    kind = Kind.REFUSED
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None, index: int = 0) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.index = index
+
+
+class ContributionProofInvalid(ProofwardError):
+    """A hospital's contribution does not follow from its committed table. `where` and `index` as for a row proof."""
+
+    code = "contribution-proof-invalid"
+    kind = Kind.REFUSED
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None, index: int = 0) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.index = index
+
+
+class AdmissionProofInvalid(ProofwardError):
+    """A committed table is not shown to obey its schema. `where` names the chunk, the part and the step."""
+
+    code = "admission-proof-invalid"
+    kind = Kind.REFUSED
+
+
+class PackageInvalid(ProofwardError):
+    """The evidence about a dataset is not what its registration says."""
+
+    code = "package-invalid"
+    kind = Kind.REFUSED
+
+
 _FROM_KERNEL: dict[str, type[ProofwardError]] = {
     error.code: error
     for error in (
