@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import prover
 from circuits.chunk import EncodedChunk, EncodedDigit
 from protocol.parameters import MAX_CHUNK_ROWS, MAX_DIGIT_VALUES
 from prover.errors import ChunkInvalid
-from prover.kernel_backend import check_points, commit_onehot
 from prover.merkle import leaf_hash, merkle_root
 
 BLOB_LABEL: Final = b"proofward/v1/onehot-commitment"
@@ -68,7 +68,7 @@ class CommitmentBlob:
             self.row_blocks * self.columns
         ):
             raise ChunkInvalid(f"digit {self.digit!r} of chunk {self.chunk} has an impossible shape")
-        check_points(self.points, self.values * self.row_blocks)
+        prover.check_points(self.points, self.values * self.row_blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _commit_digit(
     row_blocks, columns = shape(rows)
     empty = CommitmentBlob(dataset_id, epoch, chunk, digit.name, digit.values, row_blocks, columns, b"")
     # The header names everything the blinders must depend on: dataset, epoch, chunk, digit, and the shape besides.
-    return replace(empty, points=commit_onehot(digit.codes, digit.values, columns, secret, empty.header(), threads))
+    return replace(empty, points=prover.commit_onehot(digit.codes, digit.values, columns, secret, empty.header(), threads))
 
 
 def _check_digits(digits: tuple[tuple[str, int], ...]) -> None:
