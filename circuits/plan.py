@@ -9,7 +9,7 @@ with integer a_m and affine forms phi_j of the committed one-hot columns. Plans 
 prover and auditor each compile the query themselves and must arrive at the same bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product as combinations
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 from circuits.cells import CellFamily, Form, Group, Output, Term
 from circuits.codeset import CodeSet
 from circuits.columns import BooleanColumn, CategoryColumn, Column, DateColumn, Digit, Value
+from circuits.combination import Combination, combine
 from circuits.errors import PlanTooComplex, SchemaInvalid
 from circuits.polynomial import Monomial, Polynomial, code_power, too_many_factors
 from circuits.predicate import All, Atom, code_indicator, conjuncts, indicator, normalise
@@ -27,15 +28,21 @@ from protocol import canonical
 from protocol.parameters import GROUP_ORDER, MAX_CELLS, MAX_FACTORS, PROTOCOL_VERSION
 
 MAX_TOTAL_ROWS: Final = 1 << 40  # over all members and chunks; no cell may reach GROUP_ORDER / 2 with this many
+MAX_FORMS: Final = 128  # of the combination: the prover's time and the proof's length grow with each
 MAX_WEIGHT: Final = (1 << 53) - 1  # weights and coefficients are numbers of RFC 8785
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is proved and opened for one query. Family 0 counts the rows of each group, whether or not it is asked for."""
+    """What is proved and opened for one query. Family 0 counts the rows of each group, whether or not it is asked for.
+
+    Attributes:
+        digits: all digits of the schema, in its order; they follow from `schema_hash`.
+    """
 
     query: Query
     schema_hash: str
+    digits: tuple[Digit, ...] = field(repr=False)
     groups: tuple[Group, ...]
     forms: tuple[Form, ...]
     families: tuple[CellFamily, ...]
@@ -62,6 +69,11 @@ class Plan:
         grouped = {digit.name for group in self.groups for digit in group.digits}
         terms = (term for family in self.families for term in family.terms)
         return max((_factors(term, self.forms, grouped) for term in terms), default=len(grouped))
+
+    @cached_property
+    def combination(self) -> Combination:
+        """All cells as one polynomial: what is proved about the committed rows."""
+        return combine(self.digits, self.groups, self.forms, self.families)
 
     @cached_property
     def cohorts(self) -> tuple[tuple[int, ...], ...]:
@@ -166,7 +178,7 @@ class _Compiler:
         families = tuple(self._families.values())
         if len(families) * size > MAX_CELLS:
             raise _too_many_cells(len(families) * size)
-        plan = Plan(self._query, self._schema.hash, groups, tuple(self._forms), families, outputs)
+        plan = Plan(self._query, self._schema.hash, self._schema.digits, groups, tuple(self._forms), families, outputs)
         _check(plan)
         return plan
 
@@ -246,6 +258,11 @@ def _factors(term: Term, forms: tuple[Form, ...], grouped: set[str]) -> int:
 def _check(plan: Plan) -> None:
     if plan.degree > MAX_FACTORS:
         raise too_many_factors(plan.degree)
+    if len(plan.combination.forms) > MAX_FORMS:
+        raise PlanTooComplex(
+            f"the query needs {len(plan.combination.forms)} different factors, at most {MAX_FORMS} can be proved",
+            hint="ask for fewer aggregates at once, or use fewer ORs and fewer ranges over columns of many values",
+        )
     for form in plan.forms:
         if max([abs(form.constant), *(abs(w) for _, weights in form.digits for w in weights)]) > MAX_WEIGHT:
             raise PlanTooComplex("a weight is too large", hint="use columns with smaller domains")
