@@ -111,7 +111,7 @@ class _Combiner:
         return known
 
     def _whole(self, form: Form) -> Parts:
-        parts = [(0, (_weight([(0, form.constant)]),))]
+        parts: list[tuple[int, tuple[Weight, ...]]] = [(0, (_weight([(0, form.constant)]),))]
         parts += [(self._index[name], tuple(_weight([(0, w)]) for w in weights)) for name, weights in form.digits]
         return _parts(parts)
 
