@@ -1,4 +1,4 @@
-"""What the hub must not forget: rounds asked, replies, closed rounds, last decisions, registrations, incidents.
+"""What the hub must not forget: rounds asked, replies, closed rounds, last decisions, registrations, packages, incidents.
 
 Each function is one transaction, so a crash leaves a round either as it was or with the whole reply in it. A round is
 open until `close_round`; replies enter open rounds only, hence the set that a closed round holds never changes.
@@ -10,13 +10,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from mpc_nodes.database import reading
-from mpc_nodes.transport_errors import RegistrationConflict, RoundConflict
+from mpc_nodes.transport_errors import PackageQuota, RegistrationConflict, RoundConflict
 from protocol.dataset import SignedRegistration
 from protocol.messages import Round, SignedMessage
 from protocol.relay import LIMITS, RoundReply, RoundRequest, TransferKind
+
+QUOTA_BYTES: Final = 16 << 30  # of the packages of one hospital
 
 hub_metadata: Final = sa.MetaData()
 
@@ -60,6 +61,28 @@ registrations: Final = sa.Table(
     sa.Column("epoch", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("registration", sa.LargeBinary, nullable=False),  # canonical SignedRegistration
     sa.Column("received_at", sa.Float(53), nullable=False),
+)
+
+# The evidence about each registration: in the same transaction, so that there is never one without the other.
+packages: Final = sa.Table(
+    "packages",
+    hub_metadata,
+    sa.Column("root", sa.String(64), primary_key=True),
+    sa.Column("member", sa.Integer, nullable=False),  # whose table it is, and which epoch of which dataset
+    sa.Column("dataset", sa.String(63), nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes of `data`
+    sa.Column("data", sa.LargeBinary, nullable=False),  # prover.package
+    sa.UniqueConstraint("member", "dataset", "epoch"),
+)
+
+# Which members have told the hub that they verified and keep a package. The owner of the table needs no entry.
+admissions: Final = sa.Table(
+    "admissions",
+    hub_metadata,
+    sa.Column("root", sa.String(64), sa.ForeignKey("packages.root"), primary_key=True),
+    sa.Column("member", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("admitted_at", sa.Float(53), nullable=False),
 )
 
 incidents: Final = sa.Table(
@@ -197,25 +220,28 @@ class HubStore:
             data = connection.execute(sa.select(decisions.c.message).where(decisions.c.member == member)).scalar_one_or_none()
         return None if data is None else SignedMessage.from_bytes(data, limit=LIMITS[TransferKind.REPLY])
 
-    def add_registration(self, signed: SignedRegistration, now: float) -> None:
-        """Store a registration whose signature has been checked; again is as good as once.
+    def add_registration(self, signed: SignedRegistration, package: bytes, now: float) -> None:
+        """Store a registration with its package, both checked; again is as good as once.
 
         Raises:
             RegistrationConflict: the hospital registered this epoch of the dataset with other contents.
+            PackageQuota: the packages of this hospital would take more than QUOTA_BYTES.
         """
         registration = signed.registration
         key = {"member": registration.hospital, "dataset": registration.dataset, "epoch": registration.epoch}
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(sa.insert(registrations).values(**key, registration=signed.encoded, received_at=now))
-        except IntegrityError:
-            with reading(self._engine) as connection:
-                stored = connection.execute(sa.select(registrations.c.registration).filter_by(**key)).scalar_one()
-            if SignedRegistration.from_bytes(stored, limit=LIMITS[TransferKind.REGISTRATION]).registration != registration:
-                raise RegistrationConflict(
-                    f"epoch {registration.epoch} of {registration.dataset} is registered with other contents",
-                    where=f"member {registration.hospital}",
-                ) from None
+        with self._engine.begin() as connection:
+            if _is_registered(connection, signed):
+                return
+            held = sa.select(sa.func.coalesce(sa.func.sum(packages.c.size), 0)).where(packages.c.member == key["member"])
+            if int(connection.execute(held).scalar_one()) + len(package) > QUOTA_BYTES:
+                raise PackageQuota(f"the packages of member {registration.hospital} would take more than {QUOTA_BYTES} bytes")
+            connection.execute(sa.insert(registrations).values(**key, registration=signed.encoded, received_at=now))
+            connection.execute(sa.insert(packages).values(**key, root=registration.root, size=len(package), data=package))
+
+    def is_registered(self, signed: SignedRegistration) -> bool:
+        """Whether this registration and its package are stored. Raises RegistrationConflict as `add_registration`."""
+        with reading(self._engine) as connection:
+            return _is_registered(connection, signed)
 
     def registrations(self) -> list[SignedRegistration]:
         """All registrations, ordered by dataset, member and epoch."""
@@ -223,6 +249,56 @@ class HubStore:
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(registrations.c.registration).order_by(*order)).scalars().all()
         return [SignedRegistration.from_bytes(row, limit=LIMITS[TransferKind.REGISTRATION]) for row in rows]
+
+    def registration(self, root: str) -> SignedRegistration | None:
+        """The registration with this root, if it and its package are stored."""
+        key = [registrations.c[name] == packages.c[name] for name in ("member", "dataset", "epoch")]
+        select = sa.select(registrations.c.registration).join(packages, sa.and_(*key)).where(packages.c.root == root)
+        with reading(self._engine) as connection:
+            data = connection.execute(select).scalar_one_or_none()
+        return None if data is None else SignedRegistration.from_bytes(data, limit=LIMITS[TransferKind.REGISTRATION])
+
+    def package(self, root: str) -> bytes | None:
+        """The verified package of the registration with this root (`prover.package.decode_package`), or None."""
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(packages.c.data).where(packages.c.root == root)).scalar_one_or_none()
+
+    def add_admission(self, root: str, member: int, now: float) -> None:
+        """Remember that a member verified and keeps the package with this root; unknown roots are nothing to remember."""
+        entry = sa.and_(admissions.c.root == root, admissions.c.member == member)
+        with self._engine.begin() as connection:
+            known = connection.execute(sa.select(packages.c.root).where(packages.c.root == root)).first()
+            if known is not None and connection.execute(sa.select(admissions.c.root).where(entry)).first() is None:
+                connection.execute(sa.insert(admissions).values(root=root, member=member, admitted_at=now))
+
+    def admitted_by(self, root: str) -> frozenset[int]:
+        """The members that hold the package with this root, its owner among them; empty if the hub does not hold it."""
+        with reading(self._engine) as connection:
+            owner = connection.execute(sa.select(packages.c.member).where(packages.c.root == root)).scalar_one_or_none()
+            others = connection.execute(sa.select(admissions.c.member).where(admissions.c.root == root)).scalars().all()
+        return frozenset() if owner is None else frozenset((owner, *others))
+
+    def to_announce(self, member: int) -> list[str]:
+        """The roots that a member is told of when it connects: what it has not admitted, and the newest of every dataset.
+
+        The newest are said again because the member may have lost its database; queries are about them.
+        """
+        newest = (
+            sa.select(packages.c.member, packages.c.dataset, sa.func.max(packages.c.epoch).label("epoch"))
+            .group_by(packages.c.member, packages.c.dataset)
+            .subquery()
+        )
+        admitted = sa.and_(admissions.c.root == packages.c.root, admissions.c.member == member)
+        select = (
+            sa.select(packages.c.root)
+            .join(newest, sa.and_(newest.c.member == packages.c.member, newest.c.dataset == packages.c.dataset))
+            .outerjoin(admissions, admitted)
+            .where(packages.c.member != member)
+            .where(sa.or_(packages.c.epoch == newest.c.epoch, admissions.c.root.is_(None)))
+            .order_by(packages.c.epoch.desc(), packages.c.dataset, packages.c.member)
+        )
+        with reading(self._engine) as connection:
+            return list(connection.execute(select).scalars())
 
     def add_incident(self, member: int, reply: RoundReply, code: str, now: float) -> None:
         """Keep a reply that was refused, once a member, round and code."""
@@ -242,6 +318,20 @@ class HubStore:
             Incident(row.member, row.query_id, Round(row.round), row.code, tuple(row.evidence), row.recorded_at)
             for row in rows
         ]
+
+
+def _is_registered(connection: sa.Connection, signed: SignedRegistration) -> bool:
+    registration = signed.registration
+    key = {"member": registration.hospital, "dataset": registration.dataset, "epoch": registration.epoch}
+    stored = connection.execute(sa.select(registrations.c.registration).filter_by(**key)).scalar_one_or_none()
+    if stored is None:
+        return False
+    if SignedRegistration.from_bytes(stored, limit=LIMITS[TransferKind.REGISTRATION]).registration != registration:
+        raise RegistrationConflict(
+            f"epoch {registration.epoch} of {registration.dataset} is registered with other contents",
+            where=f"member {registration.hospital}",
+        )
+    return True
 
 
 def _round_row(query_id: str, round_: str) -> sa.Select[Any]:

@@ -66,6 +66,20 @@ class RegistrationConflict(ProofwardError):
     kind = Kind.CONFLICT
 
 
+class PackageTooLarge(ProofwardError):
+    """The evidence about a table is larger than a transfer may be, so the table cannot be registered."""
+
+    code = "package-too-large"
+    kind = Kind.INVALID
+
+
+class PackageQuota(ProofwardError):
+    """A hospital's packages together would take more room than one hospital is given."""
+
+    code = "package-quota"
+    kind = Kind.REFUSED
+
+
 class DatabaseUnusable(ProofwardError):
     """A database URL is not supported, the database cannot be opened, or others can read its file."""
 
