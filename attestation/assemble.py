@@ -19,6 +19,7 @@ def assemble_bundle(
     signatures: Mapping[str, str],
     registrations: Sequence[SignedRegistration],
     contributions: Sequence[SignedContribution],
+    proofs: Sequence[bytes],
     decisions: Sequence[SignedMessage],
     freezes: Sequence[SignedMessage],
 ) -> Bundle:
@@ -31,11 +32,12 @@ def assemble_bundle(
         signatures: 65 bytes (r, s, v) in hexadecimal, by address of the member.
         registrations: of at least the parts.
         contributions: of at least the parts.
+        proofs: of at least the parts' contributions.
         decisions: of every member that decided; the contributions are bound to exactly these.
         freezes: messages of the freeze round; those of another set are passed over.
 
     Raises:
-        AttestationIncomplete: too few signatures or freezes, or a part's registration or contribution is missing.
+        AttestationIncomplete: too few signatures or freezes, or a part's registration, contribution or proof is missing.
     """
     predicate = statement.predicate
     if len(signatures) <= consortium.threshold:
@@ -45,9 +47,13 @@ def assemble_bundle(
         raise AttestationIncomplete(f"{len(frozen)} freezes of the statement's set, a quorum is {consortium.quorum}")
     registered = {signed.registration.root: signed for signed in registrations}
     contributed = {signed.contribution.digest: signed for signed in contributions}
+    proven = {sha256_hex(proof): proof for proof in proofs}
     for part in predicate.parts:
         if part.root not in registered or part.contribution not in contributed:
             raise AttestationIncomplete(f"the registration or the contribution of member {part.hospital} is missing")
+        if contributed[part.contribution].contribution.proof not in proven:
+            raise AttestationIncomplete(f"the proof of member {part.hospital}'s contribution is missing")
+    parts = [contributed[part.contribution] for part in predicate.parts]
     return Bundle(
         envelope=Envelope(
             payload=base64.b64encode(statement.encoded).decode(),
@@ -58,7 +64,8 @@ def assemble_bundle(
         ),
         consortium=consortium,
         registrations=tuple(registered[part.root] for part in predicate.parts),
-        contributions=tuple(contributed[part.contribution] for part in predicate.parts),
+        contributions=tuple(parts),
+        proofs=tuple(base64.b64encode(proven[signed.contribution.proof]).decode() for signed in parts),
         decisions=tuple(sorted(decisions, key=lambda message: message.sender)),
         freezes=tuple(sorted(frozen, key=lambda message: message.sender)[: consortium.quorum]),
         record=None,

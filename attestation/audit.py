@@ -4,17 +4,19 @@ It runs the checks of `attestation.verify`, so it cannot accept what the verifie
 Specification: docs/spec/08-attestation.md, "Audit"; for people: docs/for-auditors.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Final
 
+import prover
 from attestation.checks import Check, Examination
 from attestation.checks_chain import LiveContract, live_checks
 from attestation.errors import VerificationFailed
 from attestation.trust import Trust
 from attestation.verify import STEPS, VerifiedAttestation, conclude
 from protocol.statement import Statement
+from prover.backend import Backend
 
 
 class Verdict(IntEnum):
@@ -22,7 +24,7 @@ class Verdict(IntEnum):
 
     VERIFIED = 0  # every check passed
     REFUSED = 1  # a check failed: do not use the result
-    UNDECIDED = 2  # nothing is wrong, but the chain did not say what was asked
+    UNDECIDED = 2  # nothing is wrong, but a dataset package is not at hand, or the chain did not say what was asked
 
 
 class Outcome(StrEnum):
@@ -32,6 +34,12 @@ class Outcome(StrEnum):
     FAILED = "fail"
     NOT_CHECKED = "not-checked"
     UNKNOWN = "cannot-tell"
+
+
+_NOT_PROVEN: Final = (
+    "that the data in a hospital's table are true and complete.",
+    "protection by noise; the visible cells are exact.",
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,13 @@ class AuditReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Refused if any check failed, undecided if the chain left one open, verified otherwise."""
+        """Refused if any check failed, undecided if one could not be made, verified otherwise."""
         outcomes = {check.outcome for check in self.checks}
-        if Outcome.FAILED in outcomes or self.attestation is None:
+        if Outcome.FAILED in outcomes:
             return Verdict.REFUSED
-        return Verdict.UNDECIDED if Outcome.UNKNOWN in outcomes else Verdict.VERIFIED
+        if Outcome.UNKNOWN in outcomes:
+            return Verdict.UNDECIDED
+        return Verdict.REFUSED if self.attestation is None else Verdict.VERIFIED
 
     @property
     def exit_code(self) -> int:
@@ -93,7 +103,7 @@ class AuditReport:
     @property
     def not_proven(self) -> tuple[str, ...]:
         """What even a verified bundle of this protocol version does not establish, in sentences."""
-        return () if self.attestation is None else _not_proven(self.attestation)
+        return () if self.attestation is None else _NOT_PROVEN
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready members. Without an attestation there is no `query` and no `result`: they would be unverified."""
@@ -125,23 +135,36 @@ class AuditReport:
 
 
 def audit(
-    data: bytes, trust: Trust, connect: Callable[[], LiveContract[Any]] | None = None, *, confirmations: int = 1
+    data: bytes,
+    trust: Trust,
+    connect: Callable[[], LiveContract[Any]] | None = None,
+    *,
+    datasets: Mapping[str, bytes] | None = None,
+    confirmations: int = 1,
+    backend: Backend = prover,
+    threads: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> AuditReport:
-    """Run every check on `data`, which is untrusted.
+    """Run every check on `data`, which is untrusted: a bundle or an evidence file.
 
     Args:
         connect: gives the contract on a live chain, for example
             `lambda: Ledger.connect(url, trust.chain.chain_id, trust.chain.contract, trust.terms)`. What it raises becomes
-            the outcome of step 16. Without it the audit is offline and a function of `data` and `trust` alone.
+            the outcome of step 18. Without it the audit is offline and a function of `data`, `datasets` and `trust` alone.
+        datasets: dataset packages by root, untrusted; an evidence file holds its own.
         confirmations: how many blocks, its own included, must confirm the posted attestation.
+        backend: the compiled kernel, or `prover.reference`, which is pure Python and takes seconds.
+        threads: threads of the kernel.
+        progress: called with the name of each check before it is made.
     """
-    examination = Examination(data, trust)
+    examination = Examination(data, trust, datasets, backend=backend, threads=threads)
     steps = STEPS if connect is None else (*STEPS, *live_checks(connect, confirmations))
-    checks = tuple(_report(examination, check) for check in steps)
+    checks = tuple(_report(examination, check, progress) for check in steps)
     return AuditReport(checks, _attestation(examination))
 
 
-def _report(examination: Examination, check: Check[Any]) -> CheckReport:
+def _report(examination: Examination, check: Check[Any], progress: Callable[[str], None]) -> CheckReport:
+    progress(check.name)
     outcome, reason = Outcome.PASSED, ""
     try:
         found = examination.of(check)
@@ -149,7 +172,8 @@ def _report(examination: Examination, check: Check[Any]) -> CheckReport:
         if error.number != check.number:
             outcome, reason = Outcome.NOT_CHECKED, f"needs step {error.number} ({error.step})"
         else:
-            outcome, reason = Outcome.UNKNOWN if error.undecided else Outcome.FAILED, error.message
+            outcome = Outcome.UNKNOWN if error.undecided else Outcome.FAILED
+            reason = error.message if error.hint is None else f"{error.message}; {error.hint}"
     else:
         if check.name == "record" and found is None:
             outcome, reason = Outcome.NOT_CHECKED, "not posted: the bundle has no record of a transaction"
@@ -166,18 +190,6 @@ def _attestation(examination: Examination) -> VerifiedAttestation | None:
 def _printable(line: str) -> str:
     """SQL and reasons are of untrusted origin: a control character would move the reader's cursor."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
-
-
-def _not_proven(attested: VerifiedAttestation) -> tuple[str, ...]:
-    sentences = []
-    if attested.assurance.contribution != "proven":
-        sentences.append("that each hospital's contribution follows from its registered table; the hospital signs it.")
-    if attested.assurance.dataset != "proven":
-        sentences.append("that each registered table obeys its schema; the hospital signs it.")
-    if attested.assurance.noise == "none":
-        sentences.append("protection by noise; the visible cells are exact.")
-    sentences.append("that the data in a hospital's table are true.")
-    return tuple(sentences)
 
 
 def _query(attested: VerifiedAttestation) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""The bundle: one file that holds everything an auditor needs, and nothing that cannot be checked.
+"""The bundle: everything about one answer that an auditor needs beside the tables, and nothing that cannot be checked.
 
 It is one canonical JSON document. Every list has one order and every string one form, so that a changed byte is either
 refused as a document or contradicts a signature or a digest (tests/attacks/test_p7_bundle_malleability.py).
+
+The tables that it rests on, committed to and proven to obey their schema, are dataset packages: megabytes, one an epoch,
+named by their roots. `attestation/evidence.py` makes one file of both.
 Specification: docs/spec/08-attestation.md, "Bundle"; envelope: github.com/secure-systems-lab/dsse, envelope.md.
 """
 
@@ -75,6 +78,7 @@ class Bundle(Document):
     consortium: Consortium
     registrations: Annotated[tuple[SignedRegistration, ...], Field(max_length=MAX_MEMBERS)]  # of the parts, in their order
     contributions: Annotated[tuple[SignedContribution, ...], Field(max_length=MAX_MEMBERS)]  # of the parts, in their order
+    proofs: Annotated[tuple[Base64, ...], Field(max_length=MAX_MEMBERS)]  # of the contributions, in the order of the parts
     decisions: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # all, in order of sender
     freezes: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # at least a quorum, in order of sender
     record: ChainRecord | None
@@ -83,6 +87,11 @@ class Bundle(Document):
     def payload(self) -> bytes:
         """The bytes of the statement."""
         return base64.b64decode(self.envelope.payload)
+
+    @property
+    def proof_bytes(self) -> tuple[bytes, ...]:
+        """The contribution proofs, in the order of the parts."""
+        return tuple(map(base64.b64decode, self.proofs))
 
     @property
     def signatures(self) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Check 15, and the checks 16 to 18 that an audit adds when it can ask a chain."""
+"""Check 17, and the checks 18 to 20 that an audit adds when it can ask a chain."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -63,7 +63,7 @@ class LiveContract(Protocol[R]):
     def find(self, call: Call) -> bytes | None: ...
 
 
-@check(15, "record", "The transactions that posted the roots and the answer are the ones that the statement needs.")
+@check(17, "record", "The transactions that posted the roots and the answer are the ones that the statement needs.")
 def record(examination: Examination) -> ChainRecord | None:
     bundle = examination.of(form)
     if bundle.record is None:
@@ -84,7 +84,7 @@ def live_checks(connect: Callable[[], LiveContract[R]], confirmations: int) -> t
     """The checks against a live chain. `connect` finds the contract and refuses one with other code or members;
     `confirmations` counts the block of the attestation and those that must follow it."""
 
-    @check(16, "contract", "The pinned address holds this version's contract, made for the pinned consortium.")
+    @check(18, "contract", "The pinned address holds this version's contract, made for the pinned consortium.")
     def contract(examination: Examination) -> LiveContract[R]:
         trust, ledger = examination.trust, connect()
         if (ledger.client.chain_id, ledger.contract) != (trust.chain.chain_id, trust.chain.contract):
@@ -95,7 +95,7 @@ def live_checks(connect: Callable[[], LiveContract[R]], confirmations: int) -> t
             raise Refused("the contract was made for another consortium")
         return ledger
 
-    @check(17, "registered", "Each dataset root was put on chain by its own hospital.")
+    @check(19, "registered", "Each dataset root was put on chain by its own hospital.")
     def registered(examination: Examination) -> int:
         ledger, members = examination.of(contract), examination.of(consortium)
         examination.of(datasets)
@@ -110,7 +110,7 @@ def live_checks(connect: Callable[[], LiveContract[R]], confirmations: int) -> t
             last_block = max(last_block, found.block_number)
         return last_block
 
-    @check(18, "posted", "The chain holds exactly this statement for the query, written after the roots, and confirmed.")
+    @check(20, "posted", "The chain holds exactly this statement for the query, written after the roots, and confirmed.")
     def posted(examination: Examination) -> int:
         ledger, signed = examination.of(contract), examination.of(statement)
         examination.of(parameters)

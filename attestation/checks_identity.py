@@ -2,21 +2,31 @@
 
 from itertools import pairwise
 
-import prover
 from attestation.bundle import MAX_BUNDLE_BYTES, Bundle
 from attestation.checks import Examination, Refused, check
+from attestation.evidence import Evidence, decode_evidence, is_evidence
 from attestation.sign import recover_signer
 from attestation.statement import ASSURANCE
 from protocol.consortium import Consortium, Member
 from protocol.statement import Statement
 
+_FORM = "The file is one canonical bundle, alone or with its dataset packages, and nothing before, behind or between."
 
-@check(1, "form", "The file is one canonical bundle, with nothing before, behind or between.")
+
+@check(1, "form", _FORM)
+def contents(examination: Examination) -> Evidence:
+    """The first half of check 1: what is in the file."""
+    if is_evidence(examination.data):
+        return decode_evidence(examination.data)
+    return Evidence(examination.data, {})
+
+
+@check(1, "form", _FORM)
 def form(examination: Examination) -> Bundle:
-    bundle = Bundle.from_bytes(examination.data, limit=MAX_BUNDLE_BYTES)
-    # A member left out takes its default: another file with the same meaning.
-    if bundle.encoded != examination.data:
-        raise Refused("the file is not the canonical encoding of the bundle that it describes")
+    found = examination.of(contents)
+    bundle = Bundle.from_bytes(found.bundle, limit=MAX_BUNDLE_BYTES)
+    if not found.datasets.keys() <= {signed.registration.root for signed in bundle.registrations}:
+        raise Refused("the evidence file holds a dataset that has no part in the answer")
     return bundle
 
 
@@ -44,7 +54,7 @@ def parameters(examination: Examination) -> None:
         raise Refused("the statement is of another consortium")
     if predicate.chain != trust.chain:
         raise Refused("the statement is for another chain or contract")
-    if not predicate.generators == trust.generators == prover.generator_digest():
+    if not predicate.generators == trust.generators == examination.backend.generator_digest():
         raise Refused("the generators are not those that are pinned and that this verifier derives")
     if predicate.assurance != ASSURANCE:
         raise Refused("the statement claims another assurance than this protocol version gives")

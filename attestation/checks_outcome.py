@@ -1,11 +1,10 @@
-"""Checks 10 to 14: what the hospitals committed to, what was frozen, and that the answer follows from it."""
+"""Checks 13 to 16: what was frozen, and that the answer follows from what the hospitals committed to."""
 
-import prover
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
+from attestation.checks_proof import proofs
 from attestation.checks_query import check_senders, offer, plan
 from attestation.statement import (
-    check_plausible,
     check_suppression,
     decisions_digest,
     representation_indices,
@@ -15,43 +14,11 @@ from attestation.statement import (
 )
 from circuits.finish import finish
 from circuits.result import ResultTable
-from protocol.messages import Contribution, Freeze, Round
-from protocol.signatures import open_message, verify_contribution
+from protocol.messages import Freeze, Round
+from protocol.signatures import open_message
 
 
-@check(10, "contributions", "Each part is a commitment that its hospital signed for this query, dataset and plan alone.")
-def contributions(examination: Examination) -> tuple[Contribution, ...]:
-    bundle, pinned, asked = examination.of(form), examination.of(consortium), examination.of(offer)
-    predicate = examination.of(statement).predicate
-    if not predicate.parts or len(bundle.contributions) != len(predicate.parts):
-        raise Refused("there is not one contribution for each part")
-    decisions = decisions_digest(bundle.decisions)
-    found = []
-    for part, signed in zip(predicate.parts, bundle.contributions, strict=True):
-        contribution = verify_contribution(pinned, signed)
-        stated = {
-            "part": (contribution.hospital, contribution.digest) == (part.hospital, part.contribution),
-            "dataset": contribution.root == part.root,
-            "commitment": contribution.commitment == part.commitment,
-            "consortium": contribution.consortium == pinned.digest,
-            "offer": contribution.offer == asked.digest,
-            "query": (contribution.query_id, contribution.nonce) == (asked.query_id, asked.nonce),
-            "plan": contribution.plan_hash == asked.plan_hash,
-            "schema": contribution.schema_hash == asked.schema_hash,
-            "set of decisions": contribution.decisions == decisions,
-            "set of generators": contribution.generators == prover.generator_digest(),
-            "threshold": len(contribution.sharing) == pinned.threshold,
-        }
-        for what, agrees in stated.items():
-            if not agrees:
-                raise Refused(f"the contribution of member {part.hospital} is bound to another {what}")
-        points = b"".join(map(bytes.fromhex, (contribution.commitment, *contribution.sharing)))
-        prover.check_points(points, 1 + pinned.threshold)
-        found.append(contribution)
-    return tuple(found)
-
-
-@check(11, "freeze", "A quorum signed the same set of hospitals before anything was opened: no other set can be frozen.")
+@check(13, "freeze", "A quorum signed the same set of hospitals before anything was opened: no other set can be frozen.")
 def freeze(examination: Examination) -> Freeze:
     bundle, pinned, asked = examination.of(form), examination.of(consortium), examination.of(offer)
     predicate = examination.of(statement).predicate
@@ -78,7 +45,7 @@ def freeze(examination: Examination) -> Freeze:
     return frozen
 
 
-@check(12, "disclosure", "The cells are those of the plan, within its bounds, and small cohorts are suppressed by the rule.")
+@check(14, "disclosure", "The cells are those of the plan, and small cohorts are suppressed by the rule.")
 def disclosure(examination: Examination) -> list[int | None]:
     predicate, compiled = examination.of(statement).predicate, examination.of(plan)
     aggregate = predicate.aggregate
@@ -87,36 +54,38 @@ def disclosure(examination: Examination) -> list[int | None]:
         raise Refused(f"{len(cells)} cells are given, the plan has {compiled.cells}")
     if aggregate.suppressed != tuple(k for k, cell in enumerate(cells) if cell is None):
         raise Refused("the cells that are null are not those that are said to be suppressed")
-    check_plausible(compiled, cells)
     check_suppression(compiled, cells, predicate.minimum_cohort)
     return cells
 
 
-@check(13, "aggregate", "The hospitals' commitments add up to a commitment to exactly these cells, whoever signed.")
+@check(15, "aggregate", "The hospitals' commitments add up to a commitment to exactly these cells, whoever signed.")
 def aggregate(examination: Examination) -> None:
     predicate = examination.of(statement).predicate
-    opened, cells = predicate.aggregate, examination.of(disclosure)
-    total = total_commitment([part.commitment for part in predicate.parts])
+    opened, cells, backend = predicate.aggregate, examination.of(disclosure), examination.backend
+    total = total_commitment([part.commitment for part in predicate.parts], backend)
     if not opened.suppressed:
         if opened.blinding is None or opened.representation is not None:
             raise Refused("an aggregate without suppressed cells is opened by its blinding")
-        prover.check_outputs(total, [cell for cell in cells if cell is not None], bytes.fromhex(opened.blinding))
+        backend.check_outputs(total, [cell for cell in cells if cell is not None], bytes.fromhex(opened.blinding))
         return
     if opened.blinding is not None or opened.representation is None:
         raise Refused("an aggregate with suppressed cells is opened by a proof, never by its blinding")
     # What is left of the total when the visible cells are taken away must be made of U_0 and the suppressed cells alone.
-    visible = prover.commit_outputs([cell or 0 for cell in cells], bytes(32))
-    prover.verify_representation(
-        prover.subtract(total, visible),
+    visible = backend.commit_outputs([cell or 0 for cell in cells], bytes(32))
+    backend.verify_representation(
+        backend.subtract(total, visible),
         representation_indices(opened.suppressed),
         context=bytes.fromhex(predicate.freeze),
         proof=bytes.fromhex(opened.representation),
     )
 
 
-@check(14, "result", "The table is computed from the cells by public formulas, and it is the statement's subject.")
+@check(16, "result", "The table is computed from the cells by public formulas, and it is the statement's subject.")
 def result(examination: Examination) -> ResultTable:
     compiled, cells = examination.of(plan), examination.of(disclosure)
+    # The formulas are for what tables can hold, and only now are these cells sums over rows that obey the schema.
+    examination.of(proofs)
+    examination.of(aggregate)
     if result_digest(compiled, cells) != examination.of(statement).subject[0].result.sha256:
         raise Refused("the table that follows from the cells is not the subject of the statement")
     return finish(compiled, cells)

@@ -1,10 +1,9 @@
-"""Checks 6 to 9: what was asked, of whom, over which tables, and that it compiles to the plan that was answered."""
+"""Checks 6 to 8 and 10: what was asked, of whom, over which tables, and that it compiles to the plan that was answered."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-import prover
 from attestation.bundle import Bundle
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
@@ -124,7 +123,7 @@ def datasets(examination: Examination) -> Schema:
             raise Refused(f"{who} has another name than the one that was asked for")
         if not registration.schema_hash == asked.schema_hash == canonical.digest(registration.table_schema):
             raise Refused(f"{who} has another schema than the query")
-        if registration.generators != prover.generator_digest():
+        if registration.generators != examination.backend.generator_digest():
             raise Refused(f"{who} is committed to with other generators")
         if registration.valid_from > asked.submitted_at:
             raise Refused(f"{who} was registered after the query")
@@ -133,7 +132,7 @@ def datasets(examination: Examination) -> Schema:
     return read_schema(bundle.registrations[0].registration.table_schema)
 
 
-@check(9, "plan", "The SQL of the offer, compiled again over the registered schema, is the plan that was answered.")
+@check(10, "plan", "The SQL of the offer, compiled again over the registered schema, is the plan that was answered.")
 def plan(examination: Examination) -> Plan:
     predicate, schema = examination.of(statement).predicate, examination.of(datasets)
     compiled = compile_query(parse(examination.of(offer).sql, schema), schema)

@@ -9,14 +9,14 @@ class VerificationFailed(ProofwardError):
     Attributes:
         number: the number of the failed step in `attestation.verify`.
         step: its name, for programs; stable.
-        undecided: nothing is wrong, but somebody who had to be asked did not answer (a live chain; never offline).
+        undecided: nothing is wrong, but something is not at hand: a dataset package, or the answer of a live chain.
     """
 
     code = "verification-failed"
     kind = Kind.REFUSED
 
-    def __init__(self, number: int, step: str, reason: str, *, undecided: bool = False) -> None:
-        super().__init__(reason, where=f"step {number} ({step})")
+    def __init__(self, number: int, step: str, reason: str, *, hint: str | None = None, undecided: bool = False) -> None:
+        super().__init__(reason, hint=hint, where=f"step {number} ({step})")
         self.number = number
         self.step = step
         self.undecided = undecided
@@ -36,10 +36,17 @@ class AttestationIncomplete(ProofwardError):
     kind = Kind.REFUSED
 
 
-class AggregateImplausible(ProofwardError):
-    """The opened total is one that no tables obeying the schema can have: a hospital contributed something else."""
+class SuppressionInvalid(ProofwardError):
+    """A cell is shown that the rule for small cohorts hides, or hidden without reason."""
 
-    code = "aggregate-implausible"
+    code = "suppression-invalid"
+    kind = Kind.REFUSED
+
+
+class EvidenceInvalid(ProofwardError):
+    """A file is not the one archive of a bundle and its dataset packages."""
+
+    code = "evidence-invalid"
     kind = Kind.REFUSED
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import prover
-from attestation.errors import AggregateImplausible, AttestationIncomplete
+from attestation.errors import AttestationIncomplete, SuppressionInvalid
 from circuits.finish import finish
-from circuits.plan import MAX_TOTAL_ROWS, Plan
+from circuits.plan import Plan
 from privacy.disclosure import suppressed_cells
 from protocol import canonical
 from protocol.consortium import Consortium
@@ -28,9 +28,10 @@ from protocol.statement import (
     Statement,
     Subject,
 )
+from prover.backend import Backend
 
 # What this version of the protocol can back. A verifier accepts exactly this: more would be a lie, less a downgrade.
-ASSURANCE: Final = Assurance(aggregate="proven", contribution="signed", dataset="signed", noise="none")
+ASSURANCE: Final = Assurance(aggregate="proven", contribution="proven", dataset="proven", noise="none")
 
 
 def build_statement(
@@ -47,14 +48,13 @@ def build_statement(
     """The statement about one query.
 
     Args:
-        contributions: of the qualified set, in order of hospital.
+        contributions: of the qualified set, in order of hospital. Their proofs are verified before a hospital qualifies.
         decisions: of every member that decided, by member index.
         secrets: the interpolated total (r, y_1 .. y_K), 32 bytes each.
 
     Raises:
         AttestationIncomplete: the contributions are not those of the freeze.
         OpeningMismatch: `secrets` do not open the sum of the contributions.
-        AggregateImplausible: no tables that obey the schema have this total.
     """
     if tuple(contribution.digest for contribution in contributions) != freeze.contributions:
         raise AttestationIncomplete("the contributions are not those that were frozen")
@@ -62,7 +62,6 @@ def build_statement(
     blinding, values = secrets[:SCALAR_BYTES], opened_values(secrets)
     total = total_commitment([contribution.commitment for contribution in contributions])
     prover.check_outputs(total, values, blinding)
-    check_plausible(plan, values)
     aggregate = _aggregate(plan, values, blinding, freeze)
     return Statement(
         subject=(Subject(result=Sha256(sha256=result_digest(plan, visible_cells(aggregate)))),),
@@ -115,9 +114,9 @@ def opened_values(secrets: bytes) -> list[int]:
     return [prover.int_from_scalar(scalar, signed=True) for scalar in scalars]
 
 
-def total_commitment(commitments: Sequence[str]) -> bytes:
+def total_commitment(commitments: Sequence[str], backend: Backend = prover) -> bytes:
     """The sum of the hospitals' output commitments, which are hexadecimal."""
-    return prover.add_points(b"".join(map(bytes.fromhex, commitments)))
+    return backend.add_points(b"".join(map(bytes.fromhex, commitments)))
 
 
 def representation_indices(suppressed: Sequence[int]) -> list[int]:
@@ -130,26 +129,6 @@ def visible_cells(aggregate: Aggregate) -> list[int | None]:
     return [None if cell is None else int(cell) for cell in aggregate.cells]
 
 
-def check_plausible(plan: Plan, cells: Sequence[int | None]) -> None:
-    """Check that some tables obeying the schema could have these cells: each is what its group's rows can add up to.
-
-    Contributions are not proven yet, so a hospital can still lie within these bounds; outside of them statistics would
-    make no sense (a negative count, a mean above the largest value).
-
-    Raises:
-        AggregateImplausible: a cell is negative or larger than its rows allow.
-    """
-    counts = cells[: plan.group_cells]  # family 0 counts the rows of each group
-    for family in plan.families:
-        for group, cell in enumerate(cells[family.first : family.first + family.cells]):
-            if cell is None:
-                continue
-            rows = counts[group]
-            limit = family.bound_per_row * (MAX_TOTAL_ROWS if rows is None or family.first == 0 else rows)
-            if not 0 <= cell <= limit:
-                raise AggregateImplausible(f"cell {family.first + group} is not between 0 and what its rows can add up to")
-
-
 def check_suppression(plan: Plan, cells: Sequence[int | None], minimum: int) -> None:
     """Check that exactly the cells are suppressed that the rule demands, as far as the visible cells tell.
 
@@ -157,11 +136,11 @@ def check_suppression(plan: Plan, cells: Sequence[int | None], minimum: int) -> 
     on it, and nothing else, must be suppressed too. That a suppressed cohort really was too small cannot be seen.
 
     Raises:
-        AggregateImplausible: a cell is visible that must not be, or suppressed without reason.
+        SuppressionInvalid: a cell is visible that must not be, or suppressed without reason.
     """
     expected = suppressed_cells(plan, [0 if cell is None else cell for cell in cells], minimum)
     if expected != [k for k, cell in enumerate(cells) if cell is None]:
-        raise AggregateImplausible("the suppressed cells are not those of the rule for small cohorts")
+        raise SuppressionInvalid("the suppressed cells are not those of the rule for small cohorts")
 
 
 def result_digest(plan: Plan, cells: list[int | None]) -> str:

@@ -1,22 +1,28 @@
 """Offline verification of a bundle: bytes and pinned facts in, a verified attestation out, or `VerificationFailed`.
 
-Nothing here opens a socket, reads a clock or a file, or draws randomness: the verdict is a function of bundle and trust
-(tests/attacks/test_i7_offline_verdict.py). Specification: docs/spec/08-attestation.md, "Verification".
+Nothing here opens a socket, reads a clock or a file: the verdict is a function of bundle, packages and trust
+(tests/attacks/test_i7_offline_verdict.py). Many proofs are verified as one equation, with weights from the operating system
+that no prover could foresee: true proofs pass with any weights, and a false one passes with negligible probability only.
+Specification: docs/spec/08-attestation.md, "Verification".
 """
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any, Final
 
+import prover
 from attestation.bundle import Bundle, ChainRecord
 from attestation.checks import Check, Examination
 from attestation.checks_chain import record
 from attestation.checks_identity import consortium, form, parameters, signatures, statement
-from attestation.checks_outcome import aggregate, contributions, disclosure, freeze, result
+from attestation.checks_outcome import aggregate, disclosure, freeze, result
+from attestation.checks_proof import admission, contributions, proofs
 from attestation.checks_query import datasets, offer, participants, plan
 from attestation.trust import Trust
 from circuits.result import ResultTable
 from protocol.consortium import Consortium, Member
 from protocol.statement import Assurance, Statement
+from prover.backend import Backend
 
 _VERIFIER: Final = object()
 
@@ -49,26 +55,42 @@ class VerifiedAttestation:
             raise TypeError("a VerifiedAttestation is made by verify_bundle alone")
 
 
-def verify_bundle(bundle: bytes | Bundle, trust: Trust) -> VerifiedAttestation:
+def verify_bundle(
+    bundle: bytes | Bundle,
+    trust: Trust,
+    datasets: Mapping[str, bytes] | None = None,
+    *,
+    backend: Backend = prover,
+    threads: int = 1,
+) -> VerifiedAttestation:
     """Verify `bundle`, which is untrusted, against the pinned `trust`.
 
+    Args:
+        bundle: a bundle, or an evidence file.
+        datasets: the dataset packages of the parts by root, untrusted too. An evidence file holds them.
+        backend: the compiled kernel, or `prover.reference`, which is pure Python and slow.
+        threads: threads of the kernel.
+
     Raises:
-        VerificationFailed: at the first step that fails. Nothing else, whatever the bytes are.
+        VerificationFailed: at the first step that fails, with `undecided` if it lacks a package. Nothing else, whatever the
+            bytes are.
     """
-    return conclude(Examination(bundle.encoded if isinstance(bundle, Bundle) else bundle, trust))
+    data = bundle.encoded if isinstance(bundle, Bundle) else bundle
+    return conclude(Examination(data, trust, datasets, backend=backend, threads=threads))
 
 
 def conclude(examination: Examination) -> VerifiedAttestation:
     """Run the steps in order and stop at the first that fails. Raises VerificationFailed.
 
-    1. form           one canonical document                    8. datasets       registered, of the query's schema
-    2. consortium     the pinned one                            9. plan           compiled again from the SQL
-    3. statement      one canonical in-toto statement          10. contributions  signed, bound to this query alone
-    4. parameters     this protocol, chain and contract        11. freeze         a quorum fixed the set beforehand
-    5. signatures     t+1 members, exactly this statement      12. disclosure     bounds, small cohorts suppressed
-    6. offer          one offer of this consortium             13. aggregate      the commitments open to the cells
-    7. participants   every decision, every absence            14. result         the table follows from the cells
-                                                               15. record         what was posted is this statement
+    1. form           one canonical document                   10. plan           compiled again from the SQL
+    2. consortium     the pinned one                           11. contributions  signed, bound to this query alone
+    3. statement      one canonical in-toto statement          12. proofs         each follows from the table
+    4. parameters     this protocol, chain and contract        13. freeze         a quorum fixed the set beforehand
+    5. signatures     t+1 members, exactly this statement      14. disclosure     small cohorts are suppressed
+    6. offer          one offer of this consortium             15. aggregate      the commitments open to the cells
+    7. participants   every decision, every absence            16. result         the table follows from the cells
+    8. datasets       registered, of the query's schema        17. record         what was posted is this statement
+    9. admission      every row proven to obey the schema
     """
     # 1-5. Who says what: nothing after this has to wonder which document, which members, which chain.
     examination.of(form)
@@ -77,22 +99,26 @@ def conclude(examination: Examination) -> VerifiedAttestation:
     examination.of(parameters)
     signers = examination.of(signatures)
 
-    # 6-9. What was asked: the offer is in the statement, the schema is in the registrations, the plan follows from both.
+    # 6-10. What was asked, and of which tables: the offer is in the statement, the schema is in the registrations, the plan
+    # follows from both, and the packages prove that the committed tables obey the schema.
     examination.of(offer)
     examination.of(participants)
     examination.of(datasets)
+    examination.of(admission)
     examination.of(plan)
 
-    # 10-11. What the hospitals committed to, and that it was fixed before anything was opened.
+    # 11-13. What the hospitals committed to, that it is what the plan gives on their tables, and that the set of them was
+    # fixed before anything was opened.
     examination.of(contributions)
+    examination.of(proofs)
     examination.of(freeze)
 
-    # 12-14. What came out. Step 13 holds even if every member is corrupt: it is mathematics, not a signature.
+    # 14-16. What came out. Steps 9, 12 and 15 hold even if every member is corrupt: they are mathematics, not signatures.
     examination.of(disclosure)
     examination.of(aggregate)
     table = examination.of(result)
 
-    # 15. What was posted, if the bundle says so.
+    # 17. What was posted, if the bundle says so.
     posted = examination.of(record)
 
     return VerifiedAttestation(
@@ -117,8 +143,10 @@ STEPS: Final[tuple[Check[Any], ...]] = (
     offer,
     participants,
     datasets,
+    admission,
     plan,
     contributions,
+    proofs,
     freeze,
     disclosure,
     aggregate,
