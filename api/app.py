@@ -9,11 +9,11 @@ from api import problems
 from api.authorize import Authorizer, GuardedRoute, RateLimiter, check_routes
 from api.boundary import Boundary
 from api.problems import Problem
-from api.routes import attestations, chain, datasets, events, keys, queries, service
+from api.routes import attestations, chain, datasets, events, evidence, keys, queries, service
 from api.services import Services
 from protocol.parameters import PROTOCOL_VERSION
 
-_ROUTERS: Final = (service, queries, events, datasets, attestations, keys, chain)
+_ROUTERS: Final = (service, queries, events, evidence, datasets, attestations, keys, chain)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -58,8 +58,10 @@ ACCESS: Final[dict[tuple[str, str], _Roles]] = {
     ("GET", "/v1/queries/{query_id}/events"): _BUYER_OPERATOR,
     ("GET", "/v1/queries/{query_id}/result"): _BUYER,
     ("GET", "/v1/queries/{query_id}/bundle"): _BUYER_AUDITOR,
+    ("GET", "/v1/queries/{query_id}/evidence"): _BUYER_AUDITOR,
     ("GET", "/v1/datasets"): _ANY_KEY,
     ("GET", "/v1/datasets/{name}"): _ANY_KEY,
+    ("GET", "/v1/datasets/roots/{root}/package"): _BUYER_AUDITOR,  # hiding commitments and proofs: whoever may verify
     ("GET", "/v1/attestations"): _BUYER_AUDITOR,
     ("GET", "/v1/attestations/{attestation_id}"): _BUYER_AUDITOR,
     ("GET", "/v1/keys"): _OPERATOR,

@@ -136,6 +136,13 @@ class DatasetNotFound(ApiError):
     kind = Kind.NOT_FOUND
 
 
+class PackageNotFound(ApiError):
+    """No dataset with this root is registered."""
+
+    code = "package-not-found"
+    kind = Kind.NOT_FOUND
+
+
 class AttestationNotFound(ApiError):
     """No such attestation, or it is not visible to this API key."""
 

@@ -31,11 +31,13 @@ from api.catalogue import Catalogue
 from api.errors import CohortTooSmall, OfferChanged, QueryExpired
 from api.jobs import NotNow
 from api.metrics import Metrics
+from api.packages import Packages, datasets_of, proofs_of
 from api.posting import Poster
 from api.progress import Bell
 from api.settings import Settings
 from api.store import Event, QueryStore, State
 from attestation.assemble import assemble_bundle
+from attestation.bundle import Bundle
 from attestation.sign import statement_digest
 from attestation.trust import Trust
 from attestation.verify import VerifiedAttestation, verify_bundle
@@ -57,6 +59,7 @@ class Pipeline:
     trust: Trust
     hub: Hub
     catalogue: Catalogue
+    packages: Packages
     queries: QueryStore
     poster: Poster
     clock: Clock
@@ -147,10 +150,11 @@ class Pipeline:
                 signatures=signatures,
                 registrations=await _off_loop(self.catalogue.registrations),
                 contributions=quorum.contributions(consortium, offer, dealt),
+                proofs=proofs_of(consortium, offer, dealt),
                 decisions=list(committee.messages.values()),
                 freezes=list(frozen.messages.values()),
             )
-            await _off_loop(verify_bundle, bundle, self.trust)
+            await self._verify(bundle)
             digest = statement_digest(statement).hex()
             return await _off_loop(self.queries.attest, offer.query_id, bundle.encoded, digest)
 
@@ -159,7 +163,7 @@ class Pipeline:
         # 9. Posting is idempotent: the purpose is the query id, and the bytes to post are fixed.
         async with self._step(offer, "publish"):
             bundle = await _off_loop(self.poster.post, offer.query_id, attested)
-            verified = await _off_loop(verify_bundle, bundle, self.trust)
+            verified = await self._verify(bundle)
             if bundle.record is not None:
                 await self._tell(offer, progress.posted(bundle.record.attestation.hash))
 
@@ -172,6 +176,10 @@ class Pipeline:
             self.bell.ring(offer.query_id)
         self.metrics.observe_end(State.DONE.value)
         log.info("query.done", query=offer.query_id)
+
+    async def _verify(self, bundle: Bundle) -> VerifiedAttestation:
+        datasets = await _off_loop(datasets_of, bundle, self.packages)
+        return await _off_loop(verify_bundle, bundle, self.trust, datasets)
 
     def _result(self, offer: Offer, verified: VerifiedAttestation, bundle_sha256: str) -> dict[str, object]:
         predicate = verified.statement.predicate

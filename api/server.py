@@ -137,6 +137,7 @@ def open_hub(config: HubFile, clock: Clock, worker: ThreadWorker, ending: thread
             trust=trust,
             hub=hub,
             catalogue=Catalogue(hub_store),
+            packages=hub_store.package,
             queries=queries,
             poster=Poster(ledger, posting),
             clock=clock,
@@ -152,6 +153,7 @@ def open_hub(config: HubFile, clock: Clock, worker: ThreadWorker, ending: thread
             transport=relay,
             chain=chain,
             catalogue=pipeline.catalogue,
+            packages=hub_store.package,
             queries=queries,
             keys=KeyStore(engine),
             # The lock on the directory is what makes this name the successor of whoever had it before.

@@ -12,6 +12,7 @@ from api.catalogue import Catalogue
 from api.jobs import Jobs
 from api.keys import KeyStore
 from api.metrics import Metrics
+from api.packages import Downloads, Packages
 from api.progress import Bell
 from api.settings import Settings
 from api.store import QueryStore
@@ -34,11 +35,13 @@ class Services:
     transport: Transport
     chain: EmbeddedChain | None
     catalogue: Catalogue
+    packages: Packages
     queries: QueryStore
     keys: KeyStore
     jobs: Jobs
     bell: Bell
     metrics: Metrics
+    downloads: Downloads = field(default_factory=Downloads)
     # Compiling is pure Python: more than one at a time would only make everything wait for the interpreter lock.
     compiler: Executor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiler"))
 

@@ -21,6 +21,7 @@ class Limits(_Section):
     requests_per_second: Positive = 50  # sustained, for one API key or one address without a key
     burst: Positive = 200
     event_streams: Positive = 200  # open at once, over all callers
+    downloads: Positive = 8  # of evidence and dataset packages, under way at once, over all callers
     rpc_batch: Positive = 20
 
 

@@ -31,7 +31,7 @@ def admission(examination: Examination) -> tuple[Package, ...]:
         names = ", ".join(f"{each.root} (member {each.hospital})" for each in missing)
         raise Missing(
             f"dataset packages are not at hand: {names}",
-            hint="get the evidence file (proofward bundle ID), or give a directory with ROOT.dataset files (--datasets)",
+            hint="get the evidence file (proofward evidence ID), or give a directory with ROOT.dataset files (--datasets)",
         )
     return tuple(packages)
 

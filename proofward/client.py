@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from api.errors import rebuild
+from attestation.bundle import MAX_BUNDLE_BYTES, Bundle
+from attestation.evidence import MAX_EVIDENCE_BYTES
 from attestation.trust import Trust, load_trust, parse_trust, render_trust
 from attestation.verify import verify_bundle
 from proofward import waiting
@@ -76,6 +78,7 @@ class Client:
     def __init__(self, connection: Connection, trust: Trust, *, sleep: Sleep = time.sleep) -> None:
         self._connection = connection
         self._sleep = sleep
+        self._packages: dict[str, bytes] = {}  # of the newest result: the next one is most often about the same tables
         self.trust: Final = trust
 
     def __repr__(self) -> str:
@@ -158,14 +161,33 @@ class Client:
         if status.get("state") == "failed" and isinstance(failure, dict):
             raise rebuild({"code": "internal", "message": "the query failed", **failure})
         bundle = self.bundle(query_id)
-        verified = verify_bundle(bundle, self.trust)
+        datasets = self._datasets(bundle)
+        verified = verify_bundle(bundle, self.trust, datasets)
+        self._packages = datasets  # only what has been verified: a bad package is fetched again
         if verified.statement.predicate.offer.query_id != query_id:
             raise AnswerMismatch("the service delivered the attestation of another query")
-        return Result(query_id, Attestation(verified, bundle))
+        return Result(query_id, Attestation(verified, bundle, datasets))
+
+    def evidence(self, query_id: str) -> bytes:
+        """The evidence file of a finished query, not verified: its bundle and the dataset packages, for an auditor."""
+        return self._connection.request("GET", f"queries/{_path(query_id)}/evidence", limit=MAX_EVIDENCE_BYTES).content
 
     def bundle(self, query_id: str) -> bytes:
         """The exact bytes of a finished query's bundle, not verified."""
         return self._connection.request("GET", f"queries/{_path(query_id)}/bundle").content
+
+    def package(self, root: str) -> bytes:
+        """The package of the registered dataset with this root, not verified."""
+        return self._connection.request("GET", f"datasets/roots/{_path(root)}/package", limit=MAX_EVIDENCE_BYTES).content
+
+    def _datasets(self, bundle: bytes) -> dict[str, bytes]:
+        """The packages that a bundle rests on. What was fetched for the result before this one is not fetched again."""
+        try:
+            registrations = Bundle.from_bytes(bundle, limit=MAX_BUNDLE_BYTES).registrations
+        except MalformedInput:
+            return {}  # verification says what is wrong with it
+        roots = [signed.registration.root for signed in registrations]
+        return {root: self._packages.get(root) or self.package(root) for root in roots}
 
     def status(self, query_id: str) -> dict[str, Any]:
         """Where a query is, hospital by hospital."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mpc_nodes.data_config import FileConfig, parse_source_config
 from proofward.errors import FileUnusable
+from protocol.errors import MalformedInput
 
 _KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -25,6 +26,27 @@ def file_source(file: Path, *, path: str | None = None) -> FileConfig:
     if not isinstance(config, FileConfig):
         raise FileUnusable("not a table file", where=str(file))
     return config
+
+
+def read_evidence(file: Path) -> bytes:
+    """An evidence file or a bundle, whatever it holds, with a bound that keeps a device from being read for ever."""
+    from attestation.evidence import MAX_EVIDENCE_BYTES
+
+    with file.open("rb") as opened:
+        return opened.read(MAX_EVIDENCE_BYTES + 1)
+
+
+def read_packages(directory: Path, bundle: bytes) -> dict[str, bytes]:
+    """Those dataset packages of a bundle that are in `directory`, by root, from files ROOT.dataset. Nothing is checked."""
+    from attestation.bundle import MAX_BUNDLE_BYTES, Bundle
+
+    try:
+        registrations = Bundle.from_bytes(bundle, limit=MAX_BUNDLE_BYTES).registrations
+    except MalformedInput:
+        return {}  # an evidence file, or nothing that could be audited
+    # Roots are 64 hexadecimal digits, so no bundle chooses a path.
+    paths = {signed.registration.root: directory / f"{signed.registration.root}.dataset" for signed in registrations}
+    return {root: read_evidence(path) for root, path in paths.items() if path.is_file()}
 
 
 def write_new(path: Path, data: bytes, *, overwrite: bool = False) -> None:

@@ -97,8 +97,8 @@ class Connection:
         """The JSON answer to `body`. Raises as `get`."""
         return self.request("POST", path, json=body, headers=headers).json()
 
-    def request(self, method: str, path: str, **options: Any) -> Answer:
-        """A successful answer. Raises as `get`."""
+    def request(self, method: str, path: str, *, limit: int = MAX_ANSWER_BYTES, **options: Any) -> Answer:
+        """A successful answer of at most `limit` bytes. Raises as `get`."""
         options = {name: value for name, value in options.items() if value}
         deadline = time.monotonic() + self._patience
         wait = _FIRST_WAIT
@@ -106,7 +106,7 @@ class Connection:
             asked_to_wait: float | None = None
             try:
                 with self._http.stream(method, path, **options) as response:
-                    answer = _read(response)
+                    answer = _read(response, limit)
                 if response.is_success:
                     return answer
                 error = error_of(answer)
@@ -129,7 +129,7 @@ class Connection:
         try:
             with self._http.stream("GET", path, headers=accept, timeout=timeout) as response:
                 if not response.is_success:
-                    raise error_of(_read(response))
+                    raise error_of(_read(response, MAX_ANSWER_BYTES))
                 yield response.iter_lines()
         except httpx.TransportError as failure:
             raise unreachable(self.url, failure) from failure
@@ -162,12 +162,12 @@ def unreachable(url: str, failure: httpx.TransportError) -> ServiceUnreachable:
     return ServiceUnreachable(f"{url} does not answer ({type(failure).__name__})", hint="is the hub running?")
 
 
-def _read(response: httpx.Response) -> Answer:
+def _read(response: httpx.Response, limit: int) -> Answer:
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            raise ServiceResponseInvalid(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+        if len(content) > limit:
+            raise ServiceResponseInvalid(f"the answer is longer than {limit} bytes")
     return Answer(response.status_code, response.headers, bytes(content))
 
 

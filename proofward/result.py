@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attestation.evidence import evidence_pieces
 from attestation.sign import statement_digest
 from attestation.verify import VerifiedAttestation
 from circuits.columns import Value
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attestation:
-    """A verified attestation with the exact bytes of its bundle."""
+    """A verified attestation with the bytes that it was made from: the bundle, and dataset packages by root."""
 
     verified: VerifiedAttestation
     bundle: bytes = field(repr=False)
+    datasets: Mapping[str, bytes] = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -47,9 +49,11 @@ class Attestation:
         return None if record is None else record.attestation.hash
 
     def save(self, path: str | Path) -> Path:
-        """Write the bundle to `path`, for `proofward audit`."""
+        """Write the evidence file to `path`, for `proofward audit`: bundle and packages, a ZIP archive."""
         target = Path(path)
-        target.write_bytes(self.bundle)
+        with target.open("wb") as file:
+            for piece in evidence_pieces(self.bundle, sorted(self.datasets.items())):
+                file.write(piece)
         return target
 
 

@@ -213,7 +213,7 @@ def get_result(request: Request, query_id: str) -> Response:
     """The finished statistics."""
     services = services_of(request)
     record = find(services, request, query_id)
-    _check_done(record)
+    check_done(record)
     return Response(services.queries.result(record.id), media_type="application/json")
 
 
@@ -229,10 +229,10 @@ def get_result(request: Request, query_id: str) -> Response:
 def get_bundle(
     request: Request, query_id: str, if_none_match: Annotated[str | None, Header(max_length=200)] = None
 ) -> Response:
-    """The bundle: one file with everything that an auditor needs. Its ETag is its SHA-256."""
+    """The bundle, without the dataset packages that it rests on. Its ETag is its SHA-256."""
     services = services_of(request)
     record = find(services, request, query_id)
-    _check_done(record)
+    check_done(record)
     headers = {"ETag": f'"{record.bundle_sha256}"', "Cache-Control": "private, immutable, max-age=31536000"}
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=304, headers=headers)
@@ -272,7 +272,8 @@ def _buyer(request: Request) -> str:
     return buyer
 
 
-def _check_done(record: QueryRecord) -> None:
+def check_done(record: QueryRecord) -> None:
+    """Raises QueryFailed or QueryUnfinished unless the query has a result."""
     if record.state is State.FAILED and record.failure is not None:
         raise QueryFailed(record.failure["message"], hint=record.failure.get("hint"), where=record.failure["code"])
     if record.state is not State.DONE:

@@ -39,7 +39,9 @@ def query(
     publication: PublicationOption = "digest",
     dataset: DatasetOption = None,
     wait: Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also save the bundle here.", dir_okay=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also save the evidence file here.", dir_okay=False)
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Ask, wait, verify the answer, print it."""
@@ -115,21 +117,22 @@ def status(
         report.result(found)
 
 
-def bundle(
+def evidence(
     query_id: IdArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.", dir_okay=False)],
+    bundle_only: Annotated[bool, typer.Option("--bundle-only", help="The bundle, without the dataset packages.")] = False,
     url: UrlOption = DEFAULT_URL,
     api_key_file: KeyFileOption = None,
     trust: TrustOption = DEFAULT_TRUST,
     force: Annotated[bool, typer.Option(help="Overwrite.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch the bundle of a finished query. It is not verified here: `proofward audit` does that."""
+    """Fetch the evidence file of a finished query. It is not verified here: `proofward audit` does that."""
     with reporting(json) as report, _client(url, api_key_file, trust) as client:
         from proofward.files import write_new
         from protocol.canonical import sha256_hex
 
-        data = client.bundle(query_id)
+        data = client.bundle(query_id) if bundle_only else client.evidence(query_id)
         write_new(output, data, overwrite=force)
         report.say(f"{output}: {len(data)} bytes, not verified yet (proofward audit {output} --trust trust.toml)")
         report.result({"path": str(output), "bytes": len(data), "sha256": sha256_hex(data)})

@@ -16,17 +16,17 @@ app = typer.Typer(help="A hospital's access log.", no_args_is_help=True)
 
 NodeArgument = Annotated[Path, typer.Argument(metavar="NODE", help="The node's node.toml.", exists=True, dir_okay=False)]
 
-BundlesOption = Annotated[
+EvidenceOption = Annotated[
     list[Path] | None,
-    typer.Option(help="A bundle whose attested head the log must lead to.", exists=True, dir_okay=False),
+    typer.Option(help="An evidence file whose attested head the log must lead to.", exists=True, dir_okay=False),
 ]
-TrustOption = Annotated[Path | None, typer.Option(help="What you trust; with --bundle.", exists=True, dir_okay=False)]
+TrustOption = Annotated[Path | None, typer.Option(help="What you trust; with --evidence.", exists=True, dir_okay=False)]
 
 
 @app.command()
 def verify(
     node: NodeArgument,
-    bundle: BundlesOption = None,
+    evidence: EvidenceOption = None,
     trust: TrustOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -35,7 +35,7 @@ def verify(
         from mpc_nodes import access_log
         from mpc_nodes.config import load_node_config
 
-        heads = _attested_heads(bundle or [], trust, load_node_config(node).member)
+        heads = _attested_heads(evidence or [], trust, load_node_config(node).member)
         entries, stored = _log(node)
         access_log.verify_log(entries, [*heads, *([stored] if stored else [])])
         allowed = sum(entry.allowed for entry in entries)
@@ -92,18 +92,19 @@ def _log(node: Path) -> tuple[list["AccessEntry"], "LogHead | None"]:
         engine.dispose()
 
 
-def _attested_heads(bundles: list[Path], trust: Path | None, member: int) -> list["LogHead"]:
+def _attested_heads(files: list[Path], trust: Path | None, member: int) -> list["LogHead"]:
     from attestation.trust import load_trust
     from attestation.verify import verify_bundle
+    from proofward.files import read_evidence
     from protocol.messages import LogHead
 
-    if not bundles:
+    if not files:
         return []
     if trust is None:
-        raise typer.BadParameter("--bundle needs --trust")
+        raise typer.BadParameter("--evidence needs --trust")
     pinned = load_trust(trust)
     heads = []
-    for path in bundles:
-        predicate = verify_bundle(path.read_bytes(), pinned).statement.predicate
+    for path in files:
+        predicate = verify_bundle(read_evidence(path), pinned).statement.predicate
         heads += [LogHead(sequence=log.sequence, head=log.head) for log in predicate.logs if log.hospital == member]
     return heads
