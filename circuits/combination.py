@@ -1,151 +1,145 @@
-"""All cells of a plan as one polynomial: sum_k gamma^k y_k, for a gamma that is drawn later.
+"""Polynomials of a row whose weights are polynomials in a challenge that is drawn later.
 
-A cell of a family is the sum of its polynomial over the rows of one group. The cells with weights gamma^k are therefore
-one sum over all rows, of the polynomial times the power of gamma that belongs to the row's group, and that power is a
-product of functions of the group's digits. Here gamma is a variable, so that nothing about the shape depends on its value.
-Specification: `docs/spec/05-contribution.md`, section "Relation".
+Nothing about the shape of such a polynomial depends on the value of the challenge, so everybody knows the length of a
+proof before it is made. Specification: docs/spec/05-contribution.md, section "Relation".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from circuits.cells import CellFamily, Form, Group, Term
-from circuits.columns import PRESENT, Digit
+from circuits.cells import Form
+from circuits.columns import Digit
 
-Weight = tuple[tuple[int, int], ...]  # sum of c gamma^e as (e, c), e increasing, no c is 0
-Parts = tuple[tuple[int, tuple[Weight, ...]], ...]  # of a form: (digit, one weight for each of its values)
+Weight = tuple[tuple[int, int], ...]  # the sum of c gamma^e as (e, c), e increasing, no c is 0
+Parts = tuple[tuple[int, tuple[Weight, ...]], ...]  # of a form: (digit, one weight for each of its values), digits increasing
+Factors = tuple[int, ...]  # numbers of forms, not decreasing
+
+ONE: Final[Weight] = ((0, 1),)
+PRESENT_FORM: Final[Parts] = ((0, (ONE,)),)  # the digit `present` is the first of every table
 
 
 @dataclass(frozen=True)
 class Combination:
-    """sum over terms of weight times the product of forms.
+    """The sum over terms of weight times the product of forms.
 
     Attributes:
         digits: those that are used, in schema order.
         forms: all different, none zero.
-        terms: (weight, indices of forms, not decreasing); all different, no weight is zero.
+        terms: all different; at least one.
     """
 
     digits: tuple[Digit, ...]
     forms: tuple[Parts, ...]
-    terms: tuple[tuple[Weight, tuple[int, ...]], ...]
+    terms: tuple[tuple[Weight, Factors], ...]
 
 
-def combine(
-    digits: Sequence[Digit], groups: Sequence[Group], forms: Sequence[Form], families: Iterable[CellFamily]
-) -> Combination:
-    """The combination of all cells of these families.
-
-    Args:
-        digits: `present`, and at least the digits of groups and forms, in schema order.
-    """
-    combiner = _Combiner(digits, _group_tables(groups), forms)
-    for family in families:
-        for term in family.terms:
-            combiner.add(term, family.first)
-    return combiner.combination()
-
-
-Table = tuple[int | None, ...]  # the power of gamma of each state of a digit, NULL last; None where the row has no cell
-
-
-def _group_tables(groups: Sequence[Group]) -> dict[str, Table]:
-    """The power of gamma that each digit contributes; over all digits they add up to the index of the row's group."""
-    tables: dict[str, Table] = {}
-    stride = 1  # the first column is the most significant
-    for group in reversed(groups):
-        null = stride * len(group.codes) if group.null else None
-        if len(group.digits) == 1:
-            (digit,) = group.digits
-            powers = {code: stride * index for index, code in enumerate(group.codes)}
-            tables[digit.name] = (*(powers.get(value) for value in range(digit.values)), null)
-        else:
-            # Every code has a cell, so its index is the code itself. NULL is in all digits at once: the first has its power.
-            for digit in group.digits:
-                own = null if digit.position == 0 or null is None else 0
-                tables[digit.name] = (*(stride * digit.weight * value for value in range(digit.values)), own)
-        stride *= len(group.values)
-    return tables
-
-
-class _Combiner:
-    def __init__(self, digits: Sequence[Digit], tables: Mapping[str, Table], forms: Sequence[Form]) -> None:
-        self._digits = digits
-        self._index = {digit.name: index for index, digit in enumerate(digits)}
-        self._tables = tables
-        self._plain = forms
-        self._factors: dict[tuple[str, int | None], int | None] = {}
-        self._forms: dict[Parts, int] = {}
-        self._terms: dict[tuple[int, ...], dict[int, int]] = {}
-
-    def add(self, term: Term, first: int) -> None:
-        """Add gamma^first times the term, times the power of gamma of the row's group."""
-        merged: dict[str, int] = {}  # the term's own functions of a digit that is grouped by
-        factors: list[int | None] = []
-        for index in term.factors:
-            names = [name for name, _ in self._plain[index].digits]
-            if len(names) == 1 and names[0] in self._tables:
-                merged[names[0]] = index
-            elif names or not self._tables:  # `present` alone says nothing beside a group
-                factors.append(self._factor(PRESENT, index))
-        factors += [self._factor(name, merged.get(name)) for name in self._tables]
-        used = [factor for factor in factors if factor is not None]
-        if len(used) < len(factors):
-            return  # a factor is zero: WHERE excludes every key of a group
-        sums = self._terms.setdefault(tuple(sorted(used)), {})
-        sums[first] = sums.get(first, 0) + term.coefficient
-
-    def combination(self) -> Combination:
-        """What was added, without what adds up to zero."""
-        terms = {factors: _weight(sums.items()) for factors, sums in self._terms.items()}
-        return _compact(self._digits, list(self._forms), {factors: weight for factors, weight in terms.items() if weight})
-
-    def _factor(self, grouped: str, index: int | None) -> int | None:
-        """The number of a form of the plan, multiplied state by state with the group's table; None if that is zero."""
-        known = self._factors.get((grouped, index), -1)
-        if known == -1:
-            form = Form(1, ()) if index is None else self._plain[index]
-            parts = self._whole(form) if grouped == PRESENT else self._grouped(grouped, form)
-            known = self._forms.setdefault(parts, len(self._forms)) if parts else None
-            self._factors[grouped, index] = known
-        return known
-
-    def _whole(self, form: Form) -> Parts:
-        parts: list[tuple[int, tuple[Weight, ...]]] = [(0, (_weight([(0, form.constant)]),))]
-        parts += [(self._index[name], tuple(_weight([(0, w)]) for w in weights)) for name, weights in form.digits]
-        return _parts(parts)
-
-    def _grouped(self, name: str, form: Form) -> Parts:
-        table = self._tables[name]
-        weights = form.digits[0][1] if form.digits else (0,) * (len(table) - 1)
-        pairs = zip(table, (*weights, 0), strict=True)
-        states = [[] if power is None else [(power, form.constant + weight)] for power, weight in pairs]
-        null = states.pop()
-        values = tuple(_weight([*state, *((power, -c) for power, c in null)]) for state in states)
-        return _parts([(0, (_weight(null),)), (self._index[name], values)])
-
-
-def _weight(sums: Iterable[tuple[int, int]]) -> Weight:
+def weight(sums: Iterable[tuple[int, int]]) -> Weight:
+    """The sum of c gamma^e over all (e, c)."""
     collected: dict[int, int] = {}
     for power, coefficient in sums:
         collected[power] = collected.get(power, 0) + coefficient
     return tuple(sorted((power, coefficient) for power, coefficient in collected.items() if coefficient))
 
 
-def _parts(parts: Iterable[tuple[int, tuple[Weight, ...]]]) -> Parts:
-    return tuple((digit, weights) for digit, weights in parts if any(weights))
+class Combiner:
+    """Adds up products of forms; equal forms have one number, equal products one weight.
 
+    Args:
+        digits: of the whole table, `present` first; forms name them by index.
+    """
 
-def _compact(digits: Sequence[Digit], forms: Sequence[Parts], terms: Mapping[tuple[int, ...], Weight]) -> Combination:
-    """Only the forms and digits that the terms use; no terms become the term zero, because a relation has one at least."""
-    if not terms:
-        return Combination((digits[0],), (((0, (((0, 1),),)),),), (((), (0,)),))
-    used = sorted({index for factors in terms for index in factors})
-    place = {index: new for new, index in enumerate(used)}
-    kept = sorted({digit for index in used for digit, _ in forms[index]})
-    renumbered = {digit: new for new, digit in enumerate(kept)}
-    return Combination(
-        tuple(digits[digit] for digit in kept),
-        tuple(tuple((renumbered[digit], weights) for digit, weights in forms[index]) for index in used),
-        tuple((weight, tuple(place[index] for index in factors)) for factors, weight in terms.items()),
-    )
+    def __init__(self, digits: Sequence[Digit]) -> None:
+        self._digits = digits
+        self._index = {digit.name: index for index, digit in enumerate(digits)}
+        self._forms: dict[Parts, int] = {}
+        self._sums: dict[Factors, list[tuple[int, int]]] = {}
+
+    def form(self, form: Form) -> int | None:
+        """The number of a form with integer weights; None if it is zero."""
+        constant = ((0, form.constant),)
+        parts = [(self._index[name], tuple(weight([(0, own)]) for own in weights)) for name, weights in form.digits]
+        return self._number([(0, (weight(constant),)), *parts])
+
+    def _number(self, parts: Iterable[tuple[int, tuple[Weight, ...]]]) -> int | None:
+        """The number of a form, given by increasing digits; None if it is zero."""
+        used = tuple((digit, weights) for digit, weights in parts if any(weights))
+        return self._forms.setdefault(used, len(self._forms)) if used else None
+
+    def function(self, digit: str, states: Sequence[Iterable[tuple[int, int]]]) -> int | None:
+        """The number of the form that has these values, each a sum of c gamma^e, for the states of a digit, NULL last."""
+        null = list(states[-1])
+        values = tuple(weight([*state, *((power, -own) for power, own in null)]) for state in states[:-1])
+        return self._number([(0, (weight(null),)), (self._index[digit], values)])
+
+    def add(self, power: int, coefficient: int, factors: Sequence[int | None]) -> None:
+        """Add coefficient gamma^power times the product of the forms with these numbers."""
+        known = [factor for factor in factors if factor is not None]
+        if len(known) == len(factors):
+            self._sums.setdefault(tuple(sorted(known)), []).append((power, coefficient))
+
+    def combination(self, *, padding_is_zero: bool) -> Combination:
+        """The sum, with common factors taken out so that the prover has fewer forms and products to compute.
+
+        Args:
+            padding_is_zero: whether the rows are known to be zero in all digits where `present` is; a product is then
+                equal to itself times `present`.
+        """
+        terms = {factors: total for factors, sums in self._sums.items() if (total := weight(sums))}
+        present = self._forms.setdefault(PRESENT_FORM, len(self._forms)) if padding_is_zero else None
+        while (fewer := self._factored(terms, present)) is not None:
+            terms = fewer
+        return self._compact(terms)
+
+    def _factored(self, terms: Mapping[Factors, Weight], present: int | None) -> dict[Factors, Weight] | None:
+        """The terms, those added up that differ in one form only; None if there are no such terms.
+
+        The largest set of terms with a common rest comes first, so that what is common to most is taken out.
+        """
+        groups: dict[Factors, list[tuple[Factors, int]]] = {}
+        for factors in terms:
+            for place, form in enumerate(factors):
+                if place == 0 or factors[place - 1] != form:
+                    groups.setdefault(factors[:place] + factors[place + 1 :], []).append((factors, form))
+            if present is not None:
+                groups.setdefault(factors, []).append((factors, present))
+        left = dict(terms)
+        added: list[tuple[Factors, Weight]] = []
+        for rest, members in sorted(groups.items(), key=lambda entry: -len(entry[1])):
+            members = [member for member in members if member[0] in left]
+            if len(members) > 1:
+                total = self._number(self._total([(left.pop(factors), form) for factors, form in members]))
+                if total is not None:
+                    added.append((tuple(sorted((*rest, total))), ONE))
+        if len(left) == len(terms):
+            return None
+        sums: dict[Factors, Weight] = {}
+        for factors, own in [*left.items(), *added]:
+            sums[factors] = weight([*sums.get(factors, ()), *own])
+        return {factors: total for factors, total in sums.items() if total}
+
+    def _total(self, parts: Iterable[tuple[Weight, int]]) -> Parts:
+        """The form that is the sum of weight times form."""
+        forms = list(self._forms)
+        sums: dict[int, list[list[tuple[int, int]]]] = {}
+        for factor, number in parts:
+            for digit, weights in forms[number]:
+                entries = sums.setdefault(digit, [[] for _ in weights])
+                for entry, own in zip(entries, weights, strict=True):
+                    entry += [(e + f, c * d) for e, c in factor for f, d in own]
+        return tuple((digit, tuple(map(weight, entries))) for digit, entries in sorted(sums.items()))
+
+    def _compact(self, terms: Mapping[Factors, Weight]) -> Combination:
+        """Only the forms and digits that are used; no terms become the term zero, because a relation has one at least."""
+        if not terms:
+            return Combination((self._digits[0],), (PRESENT_FORM,), (((), (0,)),))
+        forms = list(self._forms)
+        used = sorted({number for factors in terms for number in factors})
+        place = {number: new for new, number in enumerate(used)}
+        digits = sorted({digit for number in used for digit, _ in forms[number]})
+        renumbered = {digit: new for new, digit in enumerate(digits)}
+        return Combination(
+            tuple(self._digits[digit] for digit in digits),
+            tuple(tuple((renumbered[digit], weights) for digit, weights in forms[number]) for number in used),
+            tuple((own, tuple(place[number] for number in factors)) for factors, own in terms.items()),
+        )

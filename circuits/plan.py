@@ -17,18 +17,19 @@ from typing import Any, Final
 from circuits.cells import CellFamily, Form, Group, Output, Term
 from circuits.codeset import CodeSet
 from circuits.columns import BooleanColumn, CategoryColumn, Column, DateColumn, Digit, Value
-from circuits.combination import Combination, combine
+from circuits.combination import Combination
 from circuits.errors import PlanTooComplex, SchemaInvalid
 from circuits.polynomial import Monomial, Polynomial, code_power, too_many_factors
 from circuits.predicate import All, Atom, code_indicator, conjuncts, indicator, normalise
 from circuits.query import Aggregate, Function, GroupKey, Query, columns_of
 from circuits.schema import Schema
 from circuits.statistics import STATISTICS, Role
+from circuits.weighting import weighted_cells
 from protocol import canonical
 from protocol.parameters import GROUP_ORDER, MAX_CELLS, MAX_FACTORS, PROTOCOL_VERSION
 
 MAX_TOTAL_ROWS: Final = 1 << 40  # over all members and chunks; no cell may reach GROUP_ORDER / 2 with this many
-MAX_FORMS: Final = 128  # of the combination: the prover's time and the proof's length grow with each
+MAX_PROVED: Final = 128  # forms, and products of them, of all cells together: each is work for every row
 MAX_WEIGHT: Final = (1 << 53) - 1  # weights and coefficients are numbers of RFC 8785
 
 
@@ -73,7 +74,7 @@ class Plan:
     @cached_property
     def combination(self) -> Combination:
         """All cells as one polynomial: what is proved about the committed rows."""
-        return combine(self.digits, self.groups, self.forms, self.families)
+        return weighted_cells(self.digits, self.groups, self.forms, self.families)
 
     @cached_property
     def cohorts(self) -> tuple[tuple[int, ...], ...]:
@@ -258,9 +259,10 @@ def _factors(term: Term, forms: tuple[Form, ...], grouped: set[str]) -> int:
 def _check(plan: Plan) -> None:
     if plan.degree > MAX_FACTORS:
         raise too_many_factors(plan.degree)
-    if len(plan.combination.forms) > MAX_FORMS:
+    parts = max(len(plan.combination.forms), len(plan.combination.terms))
+    if parts > MAX_PROVED:
         raise PlanTooComplex(
-            f"the query needs {len(plan.combination.forms)} different factors, at most {MAX_FORMS} can be proved",
+            f"the query needs {parts} factors or products, at most {MAX_PROVED} can be proved",
             hint="ask for fewer aggregates at once, or use fewer ORs and fewer ranges over columns of many values",
         )
     for form in plan.forms:

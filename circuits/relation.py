@@ -8,7 +8,7 @@ from itertools import accumulate, repeat
 from typing import Final
 
 from circuits.columns import Digit
-from circuits.combination import Weight
+from circuits.combination import Combination, Weight
 from circuits.plan import Plan
 from protocol.parameters import GROUP_ORDER, SCALAR_BYTES
 
@@ -73,16 +73,20 @@ def contribution_relation(plan: Plan, gamma: int) -> Relation:
         gamma: modulo the group order. The shape of the relation, that is everything but weights and coefficients, does not
             depend on it.
     """
-    combination = plan.combination
-    powers = _powers(gamma, plan.cells)
+    return relation_at(plan.combination, gamma)
+
+
+def relation_at(combination: Combination, challenge: int, boolean: tuple[int, ...] = ()) -> Relation:
+    """The relation that `combination` is at this value of its challenge, with these boolean digits."""
+    weights = [weight for parts in combination.forms for _, own in parts for weight in own]
+    weights += [weight for weight, _ in combination.terms]
+    powers = _powers(challenge, 1 + max(power for weight in weights for power, _ in weight))
 
     def value(weight: Weight) -> int:
         return sum(coefficient * powers[power] for power, coefficient in weight) % GROUP_ORDER
 
-    forms = tuple(
-        LinearForm(tuple((digit, tuple(map(value, weights))) for digit, weights in parts)) for parts in combination.forms
-    )
-    return Relation(combination.digits, forms, tuple((value(weight), factors) for weight, factors in combination.terms))
+    forms = tuple(LinearForm(tuple((digit, tuple(map(value, own))) for digit, own in parts)) for parts in combination.forms)
+    return Relation(combination.digits, forms, tuple((value(own), factors) for own, factors in combination.terms), boolean)
 
 
 def cell_weights(plan: Plan, gamma: int) -> bytes:
@@ -90,8 +94,8 @@ def cell_weights(plan: Plan, gamma: int) -> bytes:
     return b"".join(map(_scalar, _powers(gamma, plan.cells)))
 
 
-def _powers(gamma: int, count: int) -> list[int]:
-    return list(accumulate(repeat(gamma, count - 1), lambda power, base: power * base % GROUP_ORDER, initial=1))
+def _powers(base: int, count: int) -> list[int]:
+    return list(accumulate(repeat(base, count - 1), lambda power, factor: power * factor % GROUP_ORDER, initial=1))
 
 
 def _u32(number: int) -> bytes:

@@ -9,7 +9,7 @@ from circuits.chunk import EncodedChunk
 from circuits.encode import encode_chunks
 from circuits.errors import PlanTooComplex
 from circuits.evaluate import evaluate
-from circuits.plan import MAX_FORMS, Plan, compile_query
+from circuits.plan import MAX_PROVED, Plan, compile_query
 from circuits.relation import cell_weights, contribution_relation
 from circuits.sql import parse
 from protocol.parameters import GROUP_ORDER, MAX_FACTORS, SCALAR_BYTES
@@ -72,7 +72,7 @@ def test_every_relation_is_one_that_the_argument_takes() -> None:
         order = {digit: index for index, digit in enumerate(SCHEMA.digits)}
         places = [order[digit] for digit in relation.digits]
         assert places == sorted(set(places))
-        assert 1 <= len(relation.forms) <= MAX_FORMS
+        assert 1 <= len(relation.forms) <= MAX_PROVED
         assert {digit for form in relation.forms for digit, _ in form.parts} == set(range(len(relation.digits)))
         assert {index for _, factors in relation.terms for index in factors} == set(range(len(relation.forms)))
         for form in relation.forms:
