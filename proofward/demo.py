@@ -1,13 +1,14 @@
-"""The demonstration: four hospitals, three questions, three audits, two forgeries, in real processes on this machine.
+"""The demonstration: four hospitals, three questions, audits by two verifiers, three forgeries, in real processes.
 
 1. tables       the survey is split over four hospitals by a hash of the row number
 2. consortium   keys, certificates, configuration; each hospital writes its policy
 3. hub          relay, HTTP interface and embedded chain start
-4. datasets     each hospital commits to its table and puts the root on chain
+4. datasets     each hospital commits to its table, proves that it obeys the schema, and puts the root on chain
 5. nodes        each hospital's node starts and dials the hub
 6. questions    asked over HTTP; each answer is compared with DuckDB's over all rows
-7. audits       each bundle is judged offline, by a process that gets two files
-8. forgeries    one number changed by a stranger, then by all hospitals together; both refused, with the step
+7. audits       each answer is judged offline, by a process that gets two files: its evidence, and whom to trust
+8. reference    one is judged again by the verifier in pure Python, which shares no arithmetic with the compiled one
+9. forgeries    one number changed by a stranger, then by all hospitals together, then in what a hospital contributed
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from circuits.schema import parse_schema
-from mpc_nodes.config import load_account_key
+from mpc_nodes.config import load_account_key, load_signing_key
 from mpc_nodes.data_config import FileConfig
 from mpc_nodes.node_main import register_dataset
 from mpc_nodes.secret_files import write_secret
@@ -153,7 +154,7 @@ class Demo:
 
     def _register(self, trial: Trial) -> None:
         # 4. What `proofward dataset register` does beside a running node, which tells the hub within seconds.
-        with self._phase("datasets", "every hospital commits to its table and puts the root on chain"):
+        with self._phase("datasets", "every hospital commits to its table, proves it obeys the schema, and registers"):
             schema = parse_schema(SCHEMA_TEXT)
             source = FileConfig(kind="csv", path="nhanes.csv")
             for name in HOSPITALS:
@@ -173,48 +174,68 @@ class Demo:
             raise DemoFailed(f"the answer to {question.name!r} differs from the pooled one", where=result.query_id)
         if set(result.hospitals) != set(HOSPITALS):
             raise DemoFailed(f"a hospital is missing from the answer: {dict(result.left_out)}", where=result.query_id)
-        result.attestation.save(self._bundle(question.name))
+        if result.attestation.assurance.contribution != "proven":
+            raise DemoFailed("a contribution is not proven", where=result.query_id)
+        result.attestation.save(self._evidence(question.name))
         self.outcome.questions.append(_answered(question, comparison, result.to_dict()))
 
     def _audit(self, trial: Trial) -> None:
-        # 6.
-        with self._phase("audits", "auditing every bundle offline, in processes of their own"):
-            reports = self._run_audits(trial, [question.name for question in QUESTIONS])
-        for question, (code, report) in zip(self.outcome.questions, reports, strict=True):
+        # 6 and 7.
+        names = [question.name for question in QUESTIONS]
+        with self._phase("audits", "auditing every answer offline, in processes of their own"):
+            reports = self._run_audits(trial, names)
+        self._accepted(reports, "audit")
+        with self._phase("reference", "auditing the first answer again, with the verifier in pure Python"):
+            reports = self._run_audits(trial, names[:1], "--reference")
+        self._accepted(reports, "reference")
+
+    def _accepted(self, reports: Sequence[tuple[int, dict[str, Any]]], member: str) -> None:
+        for question, (code, report) in zip(self.outcome.questions, reports, strict=False):
             passed = sum(check["outcome"] == "pass" for check in report["checks"])
-            self._show.note(f"audit of {question['name']}: {report['verdict']}, {passed} of {len(report['checks'])} checks")
+            assurance = report["assurance"] or {}
+            self._show.note(
+                f"{question['name']}, {report['verifier']}: {report['verdict']}, {passed} of {len(report['checks'])} checks; "
+                + ", ".join(f"{part}: {level}" for part, level in assurance.items())
+            )
             if code != 0 or report["verdict"] != "verified":
-                raise DemoFailed(f"the audit of {question['name']!r} did not accept a true bundle")
-            question["audit"] = {"verdict": report["verdict"], "checks_passed": passed}
+                raise DemoFailed(f"the audit of {question['name']!r} did not accept a true answer")
+            question[member] = {"verdict": report["verdict"], "checks_passed": passed, "assurance": assurance}
 
     def _forge(self, trial: Trial) -> None:
-        # 7.
-        with self._phase("forgeries", "changing one number, and auditing again"):
-            true = self._bundle(QUESTIONS[0].name).read_bytes()
-            keys = {
-                member.address: load_account_key(self._node(trial, member.name) / "keys" / "account.key", member.address)
-                for member in trial.consortium.members
+        # 8.
+        with self._phase("forgeries", "changing one number in three ways, and auditing again"):
+            true, consortium = self._evidence(QUESTIONS[0].name).read_bytes(), trial.consortium
+            keys = self._all_keys(trial)
+            forged = {
+                "forged-by-a-stranger": demo_forgery.change_one_number(true),
+                "forged-by-everybody": demo_forgery.collude(true, consortium, keys),
+                "overstated-by-a-hospital": demo_forgery.overstate(true, consortium, keys),
             }
-            self._bundle("forged-by-a-stranger").write_bytes(demo_forgery.change_one_number(true))
-            self._bundle("forged-by-everybody").write_bytes(demo_forgery.collude(true, trial.consortium, keys))
-            names = ["forged-by-a-stranger", "forged-by-everybody"]
+            for name, data in forged.items():
+                self._evidence(name).write_bytes(data)
+            names = list(forged)
             reports = self._run_audits(trial, names)
         for name, (code, report) in zip(names, reports, strict=True):
             failed = next((check for check in report["checks"] if check["outcome"] == "fail"), None)
             if code != 1 or failed is None:
-                raise DemoFailed(f"the audit accepted a bundle {name.replace('-', ' ')}")
+                raise DemoFailed(f"the audit accepted an answer {name.replace('-', ' ')}")
             self._show.note(
                 f"{name.replace('-', ' ')}: refused at step {failed['number']} ({failed['name']}): {failed['reason']}"
             )
             self.outcome.forgeries.append({"name": name, "step": failed["number"], "check": failed["name"]})
-        self._show.note(
-            "the second one carries valid signatures of every member: the mathematics refuses it, not a signature"
+        self._show.note("the last two carry valid signatures of every member: the mathematics refuses them, not a signature")
+
+    def _all_keys(self, trial: Trial) -> demo_forgery.Keys:
+        members = trial.consortium.members
+        folders = {member.index: self._node(trial, member.name) / "keys" for member in members}
+        return demo_forgery.Keys(
+            accounts={m.address: load_account_key(folders[m.index] / "account.key", m.address) for m in members},
+            signing={m.index: load_signing_key(folders[m.index] / "signing.pem", m) for m in members},
         )
 
-    def _run_audits(self, trial: Trial, names: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
-        commands = {
-            f"audit-{name}": ["audit", str(self._bundle(name)), "--trust", str(trial.trust), "--json"] for name in names
-        }
+    def _run_audits(self, trial: Trial, names: Sequence[str], *options: str) -> list[tuple[int, dict[str, Any]]]:
+        trust = ["--trust", str(trial.trust), "--json"]
+        commands = {f"audit-{name}": ["audit", str(self._evidence(name)), *trust, *options] for name in names}
         found = self._run_all(commands, accepted=(0, 1))
         return [(found[name].returncode, json.loads(found[name].stdout)) for name in commands]
 
@@ -243,8 +264,8 @@ class Demo:
     def _client(self, trial: Trial) -> Client:
         return connect(self.outcome.url, api_key=self._key, trust=trial.trust)
 
-    def _bundle(self, name: str) -> Path:
-        return self._directory / f"{name}.bundle.json"
+    def _evidence(self, name: str) -> Path:
+        return self._directory / f"{name}.evidence.zip"
 
     @staticmethod
     def _node(trial: Trial, name: str) -> Path:

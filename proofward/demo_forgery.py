@@ -1,63 +1,131 @@
-"""Two forgeries of an answer, to show that the audit refuses both: one by a stranger, one by all hospitals together."""
+"""Three forgeries of an answer, to show that the audit refuses all: by a stranger, and two by all hospitals together.
+
+Each is an evidence file with the true dataset packages and a changed bundle.
+"""
 
 import base64
-import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from attestation.bundle import MAX_BUNDLE_BYTES
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import prover
+from attestation.bundle import MAX_BUNDLE_BYTES, Bundle, EnvelopeSignature
+from attestation.evidence import decode_evidence, encode_evidence
 from attestation.sign import sign_statement
-from attestation.statement import result_digest
+from attestation.statement import result_digest, visible_cells
 from circuits.plan import compile_query
 from circuits.registered_schema import read_schema
 from circuits.sql import parse
-from protocol import canonical
 from protocol.consortium import Consortium
-from protocol.statement import Statement
+from protocol.document import Document
+from protocol.messages import Freeze, Round
+from protocol.parameters import SCALAR_BYTES
+from protocol.signatures import open_message, sign_contribution, sign_message
+from protocol.statement import Aggregate, Sha256, Statement, Subject
+
+D = TypeVar("D", bound=Document)
 
 
-def change_one_number(bundle: bytes) -> bytes:
-    """The bundle with the first shown cell larger by one, and nothing else changed."""
-    document, statement = _open(bundle)
-    _raise_first_cell(statement)
-    document["envelope"]["payload"] = _encode(statement)
-    return canonical.encode(document)
+@dataclass(frozen=True)
+class Keys:
+    """The secrets of every member, which no single party has in a real consortium.
 
-
-def collude(bundle: bytes, consortium: Consortium, keys: Mapping[str, bytes]) -> bytes:
-    """The same number changed by everybody who signed: every digest fitted, every signature made again.
-
-    Args:
-        keys: the secp256k1 secrets of the members by account, which no single party has in a real consortium.
+    Attributes:
+        accounts: secp256k1 secrets by account.
+        signing: Ed25519 keys by member index.
     """
-    document, statement = _open(bundle)
-    _raise_first_cell(statement)
-    offer = statement["predicate"]["offer"]
-    schema = read_schema(document["registrations"][0]["registration"]["table_schema"])
-    plan = compile_query(parse(offer["sql"], schema), schema)
-    cells = [None if cell is None else int(cell) for cell in statement["predicate"]["aggregate"]["cells"]]
-    statement["subject"][0]["digest"]["sha256"] = result_digest(plan, cells)
-    forged = Statement.from_bytes(canonical.encode(statement), limit=MAX_BUNDLE_BYTES)
-    document["envelope"]["payload"] = _encode(statement)
-    for signature in document["envelope"]["signatures"]:
-        signed = bytes.fromhex(sign_statement(keys[signature["keyid"]], forged, consortium))
-        signature["sig"] = base64.b64encode(signed).decode()
+
+    accounts: Mapping[str, bytes]
+    signing: Mapping[int, Ed25519PrivateKey]
+
+
+def change_one_number(evidence: bytes) -> bytes:
+    """The evidence with the first shown cell larger by one, and nothing else changed."""
+    bundle, statement, _ = _open(evidence)
+    predicate = statement.predicate
+    forged = _changed(statement, predicate=_changed(predicate, aggregate=_raised(predicate.aggregate)))
+    return _close(evidence, _changed(bundle, envelope=_changed(bundle.envelope, payload=_payload(forged))))
+
+
+def collude(evidence: bytes, consortium: Consortium, keys: Keys) -> bytes:
+    """The same number changed by everybody who signed: every digest fitted, every signature made again."""
+    bundle, statement, _ = _open(evidence)
+    predicate = statement.predicate
+    forged = _changed(predicate, aggregate=_raised(predicate.aggregate))
+    return _close(evidence, _signed(bundle, _changed(statement, predicate=forged), consortium, keys))
+
+
+def overstate(evidence: bytes, consortium: Consortium, keys: Keys) -> bytes:
+    """A hospital commits to one person more than its table has, and everybody signs it: the total is the sum of what the
+    hospitals committed to, every signature is valid, and only the hospital's proof is of another number."""
+    bundle, statement, place = _open(evidence)
+    predicate = statement.predicate
+    first = predicate.parts[0]
+    one = prover.commit_outputs([0] * place + [1], bytes(SCALAR_BYTES))
+    commitment = prover.add_points(bytes.fromhex(first.commitment) + one).hex()
+    contribution = _changed(bundle.contributions[0].contribution, commitment=commitment)
+    part = _changed(first, commitment=commitment, contribution=contribution.digest)
+    query_id = predicate.offer.query_id
+    frozen = open_message(consortium, bundle.freezes[0], Round.FREEZE, query_id, Freeze)
+    freeze = _changed(frozen, contributions=(contribution.digest, *frozen.contributions[1:]))
+    members = [message.sender for message in bundle.freezes]
+    lied = _changed(
+        bundle,
+        contributions=(sign_contribution(keys.signing[first.hospital], contribution), *bundle.contributions[1:]),
+        freezes=tuple(sign_message(keys.signing[i], consortium, query_id, Round.FREEZE, i, freeze) for i in members),
+    )
+    aggregate = _raised(predicate.aggregate)
+    forged = _changed(predicate, parts=(part, *predicate.parts[1:]), freeze=freeze.digest, aggregate=aggregate)
+    return _close(evidence, _signed(lied, _changed(statement, predicate=forged), consortium, keys))
+
+
+def _open(evidence: bytes) -> tuple[Bundle, Statement, int]:
+    """Bundle and statement of an evidence file, and the place of the first shown cell."""
+    bundle = Bundle.from_bytes(decode_evidence(evidence).bundle, limit=MAX_BUNDLE_BYTES)
+    statement = Statement.from_bytes(bundle.payload, limit=MAX_BUNDLE_BYTES)
+    return bundle, statement, _first_shown(statement.predicate.aggregate)
+
+
+def _close(evidence: bytes, bundle: Bundle) -> bytes:
+    return encode_evidence(bundle.encoded, decode_evidence(evidence).datasets)
+
+
+def _signed(bundle: Bundle, statement: Statement, consortium: Consortium, keys: Keys) -> Bundle:
+    """The bundle about `statement`, with the table that follows from its cells, signed by all who had signed."""
+    offer, aggregate = statement.predicate.offer, statement.predicate.aggregate
+    schema = read_schema(bundle.registrations[0].registration.table_schema)
+    plan = compile_query(parse(offer.sql, schema), schema)
+    subject = (Subject(result=Sha256(sha256=result_digest(plan, visible_cells(aggregate)))),)
+    forged = _changed(statement, subject=subject)
+    signatures = tuple(
+        EnvelopeSignature(keyid=each.keyid, sig=_base64(sign_statement(keys.accounts[each.keyid], forged, consortium)))
+        for each in bundle.envelope.signatures
+    )
+    envelope = _changed(bundle.envelope, payload=_payload(forged), signatures=signatures)
     # What was posted is the true statement; a forger leaves the record out.
-    document["record"] = None
-    return canonical.encode(document)
+    return _changed(bundle, envelope=envelope, record=None)
 
 
-def _open(bundle: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    document: dict[str, Any] = canonical.decode(bundle, limit=MAX_BUNDLE_BYTES)
-    statement: dict[str, Any] = json.loads(base64.b64decode(document["envelope"]["payload"]))
-    return document, statement
+def _raised(aggregate: Aggregate) -> Aggregate:
+    place = _first_shown(aggregate)
+    cells = list(aggregate.cells)
+    cells[place] = str(int(cells[place] or 0) + 1)
+    return _changed(aggregate, cells=tuple(cells))
 
 
-def _raise_first_cell(statement: dict[str, Any]) -> None:
-    cells = statement["predicate"]["aggregate"]["cells"]
-    place = next(index for index, cell in enumerate(cells) if cell is not None)
-    cells[place] = str(int(cells[place]) + 1)
+def _first_shown(aggregate: Aggregate) -> int:
+    return next(place for place, cell in enumerate(aggregate.cells) if cell is not None)
 
 
-def _encode(statement: dict[str, Any]) -> str:
-    return base64.b64encode(canonical.encode(statement)).decode()
+def _payload(statement: Statement) -> str:
+    return base64.b64encode(statement.encoded).decode()
+
+
+def _base64(signature: str) -> str:
+    return base64.b64encode(bytes.fromhex(signature)).decode()
+
+
+def _changed(document: D, **members: Any) -> D:
+    return document.model_copy(update=members)

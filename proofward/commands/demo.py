@@ -15,7 +15,7 @@ def demo(
     stay: Annotated[bool, typer.Option(help="Keep everything running afterwards, until Ctrl-C.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Four hospitals, three questions, three audits, two forgeries. Ends with `demo: OK`, or with an error."""
+    """Four hospitals, three questions, audits by two verifiers, three forgeries. Ends with `demo: OK`, or with an error."""
     with reporting(json) as report:
         import shutil
         import tempfile
