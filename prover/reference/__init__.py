@@ -19,6 +19,7 @@ from prover.reference.pedersen import scalar_from_int as scalar_from_int
 from prover.reference.pedersen import subtract as subtract
 from prover.reference.representation import prove_representation as prove_representation
 from prover.reference.representation import verify_representation as verify_representation
+from prover.reference.rows import verify_rows as verify_rows
 from prover.reference.sharing import add_commitments as add_commitments
 from prover.reference.sharing import add_vectors as add_vectors
 from prover.reference.sharing import check_share as check_share

@@ -1,10 +1,15 @@
-"""Sums and multi-exponentiation in BN254 G1, on py_ecc's projective addition."""
+"""Sums and multi-exponentiation in BN254 G1: single additions are py_ecc's, many at once those of `sums.py`."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from protocol.parameters import GROUP_ORDER
-from prover.reference.codec import IDENTITY, Point, is_identity
-from prover.reference.curve import add, double, eq, neg
+from prover.reference.codec import IDENTITY, Point, affine, is_identity
+from prover.reference.curve import add, double, eq, neg, normalize
+from prover.reference.sums import Affine, sum_lists
+
+_SCALAR_BITS: Final = GROUP_ORDER.bit_length()
 
 
 def total(points: Iterable[Point]) -> Point:
@@ -37,35 +42,58 @@ def same(a: Point, b: Point) -> bool:
     return bool(eq(a, b))
 
 
-def multi(points: list[Point], scalars: list[int]) -> Point:
-    """sum_k scalars[k] points[k] by Pippenger's buckets: one addition a point a window, instead of 128 a point.
+def sums(lists: Sequence[Sequence[Point]]) -> list[Point]:
+    """The sum of every list of points; many lists in one call are much quicker than many calls."""
+    return [IDENTITY if total is None else affine(*total) for total in sum_lists([_affine(points) for points in lists])]
 
-    N. Pippenger, "On the evaluation of powers and related problems", FOCS 1976.
+
+def multi(points: Sequence[Point], scalars: Sequence[int]) -> Point:
+    """sum_k scalars[k] points[k] by buckets: an addition a point and window, instead of 128 a point.
+
+    N. Pippenger, "On the evaluation of powers and related problems", FOCS 1976. Every bucket of every window is one list of
+    `sum_lists`, and so is every bit: the sum of the buckets whose number has this bit.
     """
-    scalars = [scalar % GROUP_ORDER for scalar in scalars]
     width = _window_bits(len(points))
+    buckets: dict[tuple[int, int], list[Affine]] = defaultdict(list)
+    for point, scalar in zip(points, scalars, strict=True):
+        for pair in _affine([point]):
+            for shift, digit in _windows(scalar % GROUP_ORDER, width):
+                buckets[shift, digit].append(pair)
+    bits: list[list[Affine]] = [[] for _ in range(_SCALAR_BITS + width)]
+    for (shift, digit), total in zip(buckets, sum_lists(list(buckets.values())), strict=True):
+        if total is not None:
+            for bit in range(width):
+                if digit >> bit & 1:
+                    bits[shift + bit].append(total)
     result = IDENTITY
-    for shift in reversed(range(0, max(scalars, default=0).bit_length(), width)):
-        for _ in range(width):
-            result = double(result)
-        result = plus(result, _window_sum(points, scalars, shift, width))
+    for total in reversed(sum_lists(bits)):
+        result = double(result)
+        if total is not None:
+            result = plus(result, affine(*total))
     return result
+
+
+def _affine(points: Iterable[Point]) -> list[Affine]:
+    # The identity has no coordinates, and adds nothing.
+    return [_coordinates(point) for point in points if not is_identity(point)]
+
+
+def _coordinates(point: Point) -> Affine:
+    x, y = point[:2] if int(point[2]) == 1 else normalize(point)
+    return int(x), int(y)
+
+
+def _windows(scalar: int, width: int) -> Iterator[tuple[int, int]]:
+    """The digits of a scalar in base 2^width that are not 0, each after its place in bits."""
+    shift = 0
+    while scalar:
+        digit = scalar & (1 << width) - 1
+        if digit:
+            yield shift, digit
+        scalar >>= width
+        shift += width
 
 
 def _window_bits(count: int) -> int:
-    return min(range(1, 17), key=lambda width: (254 // width + 1) * (count + (2 << width)))
-
-
-def _window_sum(points: list[Point], scalars: list[int], shift: int, width: int) -> Point:
-    buckets: dict[int, Point] = {}
-    for point, scalar in zip(points, scalars, strict=True):
-        digit = scalar >> shift & (1 << width) - 1
-        if digit:
-            buckets[digit] = plus(buckets.get(digit, IDENTITY), point)
-    # sum_d d B_d is the sum of the suffix sums B_D + ... + B_d.
-    suffix = IDENTITY
-    result = IDENTITY
-    for digit in range(max(buckets, default=0), 0, -1):
-        suffix = plus(suffix, buckets.get(digit, IDENTITY))
-        result = plus(result, suffix)
-    return result
+    # An addition for each point, and one for each half of the bits of each bucket.
+    return min(range(1, 17), key=lambda width: (_SCALAR_BITS // width + 1) * (count + (width << width) // 2))
