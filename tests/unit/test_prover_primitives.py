@@ -64,7 +64,9 @@ def test_labels_are_the_same_in_both_languages_and_unique() -> None:
     found = dict(re.findall(r'pub const (\w+): &\[u8\] = b"([^"]*)";', rust))
     twin = {name: value.decode() for name, value in vars(labels).items() if isinstance(value, bytes)}
     assert found == twin
-    assert len(set(twin.values())) == len(twin)
+    # Names that separate domains are unique; names of messages are, in their transcript.
+    named = [("", value) if value.startswith("proofward/") else (name.split("_")[0], value) for name, value in twin.items()]
+    assert len(set(named)) == len(named)
 
 
 def test_every_kernel_code_has_its_class() -> None:
