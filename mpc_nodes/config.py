@@ -3,6 +3,7 @@
 Loading reads no secret key; `load_signing_key` and its sisters do, and refuse a file that others can read.
 """
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -91,6 +92,12 @@ class NodePolicy(_Section):
     file: FileName
 
 
+class NodeCompute(_Section):
+    """How much of the machine proofs and their verification may take."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
+
+
 class Log(_Section):
     """How much is told."""
 
@@ -108,6 +115,7 @@ class NodeFile(_Section):
     storage: NodeStorage
     sources: NodeSources
     policy: NodePolicy
+    compute: NodeCompute = Field(default_factory=NodeCompute)
     log: Log = Log()
 
 

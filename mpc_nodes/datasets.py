@@ -1,6 +1,8 @@
-"""The hospital's registered tables: encode, commit, keep the snapshot, sign, and answer only from what is on chain.
+"""The hospital's registered tables: encode, commit, prove, keep the snapshot, sign, and answer only from what is on chain.
 
     draft --rename--> snapshot --database--> registered --root on chain--> active
+
+The draft already holds the admission proofs, so whatever has a root can show its package.
 
 A crash before the database row leaves a folder that the next start deletes; after it, a registration that is posted
 again. Blinders come from a secret that is fresh for every registration, not only for every dataset: if the database is
@@ -22,14 +24,31 @@ from circuits.schema import Schema
 from mpc_nodes.errors import DatasetEpoch, DatasetInactive, DatasetUnknown
 from mpc_nodes.node_tables import registrations
 from mpc_nodes.session import Identity
-from mpc_nodes.snapshots import Snapshot, SnapshotWriter, check_snapshot, read_chunks, remove_others
+from mpc_nodes.snapshots import (
+    BLINDERS_BYTES,
+    Snapshot,
+    SnapshotWriter,
+    check_snapshot,
+    read_blinders,
+    read_chunks,
+    read_evidence,
+    read_leaves,
+    remove_others,
+)
 from mpc_nodes.store import NodeStore
+from mpc_nodes.transport_errors import PackageTooLarge
 from protocol.dataset import Registration, SignedRegistration
+from protocol.relay import LIMITS, TransferKind
 from protocol.signatures import sign_registration
+from prover.admission import prove_admission
 from prover.commit import DatasetCommitment, commit_dataset, shape
+from prover.contribution import CommittedTable
+from prover.package import admission_digest, admission_lengths, dataset_id, encode_package
 
 SALT_BYTES: Final = 32
-SECRET_BYTES: Final = 32
+_NO_ADMISSION: Final = "00" * 32  # in a draft: what is proved does not name the proof
+_FRAME_BYTES: Final = 1 << 10  # signature and lengths around a registration, with room
+_CHUNK_BYTES: Final = 4
 _MAX_REGISTRATION: Final = 64 << 20  # of a document that this node wrote itself
 
 
@@ -83,10 +102,12 @@ class Datasets:
 
         Args:
             epoch: greater than every earlier one; by default the next.
-            progress: called after each digit of each chunk with the chunk's index and the digit's name.
+            progress: called with the chunk's index: after each digit of each chunk with the digit's name, and then after
+                each part of each chunk's proofs with "admission".
 
         Raises:
             DatasetEpoch: the epoch is not greater than the last.
+            PackageTooLarge: the others could not be sent what they need to check the table.
             ValueRefused and others of `circuits` and the source: the table; nothing is registered then.
         """
         earlier = [each.registration for each in self.all() if each.registration.dataset == schema.name]
@@ -94,23 +115,34 @@ class Datasets:
         epoch = last + 1 if epoch is None else epoch
         if epoch <= last:
             raise DatasetEpoch(f"epoch {epoch} of {schema.name} does not follow epoch {last}")
-        secret = self._entropy(SECRET_BYTES)
+        secret = self._entropy(BLINDERS_BYTES)
+        salt = earlier[0].salt if earlier else self._entropy(SALT_BYTES).hex()
         folder = self._root / f"{schema.name}-{epoch}-{self._entropy(8).hex()}"
-        with SnapshotWriter(folder, secret) as writer:
+        with SnapshotWriter(folder, schema, secret) as writer:
             commitment = commit_dataset(
                 writer.keep(encode_chunks(source, schema, chunk_rows=chunk_rows)),
-                dataset_id=f"{self._identity.index}/{schema.name}",
+                dataset_id=dataset_id(self._identity.index, schema.name),
                 epoch=epoch,
                 secret=secret,
                 store=writer.keep_commitments,
                 threads=threads,
                 progress=progress,
             )
-            salt = earlier[0].salt if earlier else self._entropy(SALT_BYTES).hex()
-            signed = sign_registration(
-                self._identity.keys.signing, self._registration(schema, commitment, epoch=epoch, salt=salt)
+            draft = self._registration(schema, commitment, epoch=epoch, salt=salt)
+            _check_size(draft, schema, writer.evidence_bytes)
+            proofs = prove_admission(
+                draft,
+                schema,
+                writer.chunks(),
+                commitment.leaves,
+                secret,
+                entropy=self._entropy,
+                threads=threads,
+                progress=progress,
             )
-            snapshot = writer.finish()
+            registration = draft.model_copy(update={"admission": admission_digest(proofs)})
+            signed = sign_registration(self._identity.keys.signing, registration)
+            snapshot = writer.finish(commitment.leaves, proofs)
         self._insert(signed, snapshot)
         return signed
 
@@ -165,6 +197,23 @@ class Datasets:
         registered = self.by_root(root)
         return read_chunks(registered.snapshot, registered.schema)
 
+    def table(self, root: str) -> CommittedTable:
+        """The table behind a root, to compute on and to prove from. Raises DatasetUnknown, SnapshotDamaged, SecretInvalid."""
+        registered = self.by_root(root)
+        snapshot, schema = registered.snapshot, registered.schema
+        return CommittedTable(
+            registration=registered.registration,
+            leaves=read_leaves(snapshot),
+            digits=tuple(digit.name for digit in schema.digits),
+            secret=read_blinders(snapshot),
+            chunks=lambda: read_chunks(snapshot, schema),
+        )
+
+    def package(self, root: str) -> bytes:
+        """What others need to check the table behind a root. Raises DatasetUnknown, SnapshotDamaged."""
+        registered = self.by_root(root)
+        return encode_package(registered.signed, read_evidence(registered.snapshot, registered.schema))
+
     def check(self) -> None:
         """Check every snapshot on disk. Raises SnapshotDamaged."""
         for registered in self.all():
@@ -183,6 +232,7 @@ class Datasets:
             chunks=commitment.chunks,
             columns=shape(commitment.rows)[1],
             commitments=commitment.root,
+            admission=_NO_ADMISSION,
             salt=salt,
             valid_from=self._clock(),
         )
@@ -209,4 +259,16 @@ class Datasets:
             schema=read_schema(signed.registration.table_schema),
             snapshot=Snapshot(self._root / row.snapshot, row.snapshot_digest),
             posted=row.posted,
+        )
+
+
+def _check_size(registration: Registration, schema: Schema, commitments: int) -> None:
+    """Refuse a table before hours are spent on proving it, and long before it is posted."""
+    # Every chunk has at most as many rows as the first, so that this is at most one chunk's difference too much.
+    proofs = registration.chunks * sum(admission_lengths(schema, registration.chunk_rows))
+    size = len(registration.encoded) + _FRAME_BYTES + commitments + proofs + _CHUNK_BYTES * registration.chunks
+    if size > LIMITS[TransferKind.PACKAGE] or len(registration.encoded) + _FRAME_BYTES > LIMITS[TransferKind.REGISTRATION]:
+        raise PackageTooLarge(
+            f"the evidence about this table has {size} bytes, at most {LIMITS[TransferKind.PACKAGE]} can be sent",
+            hint="leave out columns, tighten the bounds of integers, or register parts as datasets of their own",
         )

@@ -199,6 +199,13 @@ class DealInvalid(ProofwardError):
     kind = Kind.REFUSED
 
 
+class DealTooLarge(ProofwardError):
+    """A deal is so large that the deals of all members could not be sent to a member together."""
+
+    code = "deal-too-large"
+    kind = Kind.INVALID
+
+
 class ShareInvalid(ProofwardError):
     """A dealer sealed a share that does not open or does not lie on its committed polynomials."""
 
@@ -287,6 +294,13 @@ class DatasetEpoch(ProofwardError):
 
     code = "dataset-epoch"
     kind = Kind.CONFLICT
+
+
+class DatasetNotAdmitted(ProofwardError):
+    """This node has not verified the evidence about a table that a deal rests on, so it cannot judge the deal."""
+
+    code = "dataset-not-admitted"
+    kind = Kind.UNAVAILABLE
 
 
 class SnapshotDamaged(ProofwardError):

@@ -8,14 +8,16 @@ it but availability: everything it passes on is signed by members (docs/spec/07-
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
 import structlog
 
+from mpc_nodes.admission import check_package, check_registration
 from mpc_nodes.clock import Clock, Worker
+from mpc_nodes.errors import DealTooLarge
 from mpc_nodes.hub_store import HubStore, Outcome, StoredRound
 from mpc_nodes.transport_errors import ReplyInvalid, RoundConflict, TransferInvalid
 from protocol import signatures
@@ -25,7 +27,7 @@ from protocol.document import Document
 from protocol.errors import ProofwardError
 from protocol.messages import Deal, Decision, Endorsement, Freeze, Opening, Refusal, Round, SignedMessage, Verdict
 from protocol.query import Offer
-from protocol.relay import LIMITS, ExplainReply, ExplainRequest, RoundReply, RoundRequest, TransferKind
+from protocol.relay import LIMITS, ExplainReply, ExplainRequest, RoundReply, RoundRequest, TransferKind, max_deal_bytes
 
 _BODIES: Final[dict[Round, type[Document]]] = {
     Round.DECISION: Decision,
@@ -52,6 +54,10 @@ class Transport(Protocol):
 
     def send(self, member: int, document: RoundRequest | ExplainRequest) -> None:
         """Queue a document for a member; dropped if the member is not connected."""
+        ...
+
+    def announce(self, member: int, root: str) -> None:
+        """Tell a member of a registration, and bring it the package if it wants it; dropped if it is not connected."""
         ...
 
 
@@ -83,6 +89,7 @@ class RoundResult:
     refusals: dict[int, Refusal]
     silent: tuple[int, ...]
     conflicting: tuple[SignedMessage, ...]  # second, different messages of members that equivocated: evidence for others
+    closed_at: float  # Unix seconds
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,33 @@ class Hub:
     """Asks, collects, closes. All methods run on one event loop; the store runs in `worker`."""
 
     def __init__(
-        self, consortium: Consortium, store: HubStore, clock: Clock, transport: Transport, *, worker: Worker
+        self,
+        consortium: Consortium,
+        store: HubStore,
+        clock: Clock,
+        transport: Transport,
+        *,
+        worker: Worker,
+        verifier: Worker | None = None,
+        threads: int = 1,
     ) -> None:
+        """
+        Args:
+            verifier: where packages are verified, which takes up to minutes; a hub that serves gives them a thread of
+                their own, so that no round waits for them.
+            threads: of the kernel, for packages.
+        """
         self.consortium = consortium
         self._store = store
         self._clock = clock
         self._transport = transport
         self._worker = worker
+        self._verifier = verifier or worker
+        self._threads = threads
+        self._refused: set[tuple[str, int]] = (
+            set()
+        )  # roots and the members that refuse them, as far as is known since the start
+        self._waiting: set[asyncio.Event] = set()  # of those who wait for admissions
         self._open: dict[tuple[str, Round], _Collection] = {}
         self._questions: dict[str, _Question] = {}
         self._subscribers: dict[str, set[asyncio.Queue[Progress]]] = {}
@@ -170,7 +197,7 @@ class Hub:
         if len(request.encoded) > LIMITS[TransferKind.REQUEST]:
             raise TransferInvalid(f"the inputs of round {round_} are larger than a transfer may be")
         asked = tuple(sorted({self.consortium.member(index).index for index in members}))
-        collection = _Collection(StoredRound(request, asked, closed=False, replies={}, conflicting=()))
+        collection = _Collection(StoredRound(request, asked, closed_at=None, replies={}, conflicting=()))
         self._open[key] = collection  # before the first await, so that no second collection slips in
         try:
             # 1. The request is on disk before anybody sees it.
@@ -222,23 +249,93 @@ class Hub:
         """The decision with the highest access-log position that this member ever signed here."""
         return await self._worker.run(lambda: self._store.last_decision(member))
 
-    # Registrations and explanations
+    # Registrations and packages
 
-    async def register(self, member: int, signed: SignedRegistration) -> None:
-        """Store a registration from the stream of `member`; on return it is durable.
+    async def wants(self, member: int, signed: SignedRegistration) -> bool:
+        """Whether `member`, who announces a registration, is to send the package: it is not on disk yet.
 
         Raises:
-            ReplyInvalid, SignatureInvalid: it is not this member's, or of another consortium.
+            ReplyInvalid, SignatureInvalid, PackageInvalid: it is not this member's, or of another consortium.
             RegistrationConflict: the epoch is registered with other contents.
         """
 
-        def work() -> None:
-            registration = signatures.verify_registration(self.consortium, signed)
-            if registration.hospital != member or registration.consortium != self.consortium.digest:
-                raise ReplyInvalid("the registration is another member's or another consortium's", where=f"member {member}")
-            self._store.add_registration(signed, self._clock.now())
+        def work() -> bool:
+            if signed.registration.hospital != member:
+                raise ReplyInvalid("the registration is another member's", where=f"member {member}")
+            check_registration(self.consortium, signed)
+            return not self._store.is_registered(signed)
 
-        await self._worker.run(work)
+        return await self._worker.run(work)
+
+    async def admit(self, member: int, signed: SignedRegistration, package: bytes) -> None:
+        """Verify the package that `member` was asked for and tell the others; on return it is durable.
+
+        Raises:
+            SignatureInvalid, PackageInvalid, AdmissionProofInvalid: it is not what the registration says; nothing is kept.
+            RegistrationConflict, PackageQuota: as `HubStore.add_registration`.
+        """
+        root = signed.registration.root
+        try:
+            await self._verifier.run(lambda: check_package(self.consortium, signed, package, threads=self._threads))
+            await self._worker.run(lambda: self._store.add_registration(signed, package, self._clock.now()))
+        except ProofwardError as error:
+            log.warning("package-refused", member=member, root=root, code=error.code, where=error.where)
+            raise
+        log.info("package-admitted", member=member, root=root, bytes=len(package))
+        for other in sorted(self._transport.connected() - {member}):
+            self._transport.announce(other, root)
+        self._wake()
+
+    async def to_announce(self, member: int) -> list[str]:
+        """The roots that a member is told of when it connects."""
+        return await self._worker.run(lambda: self._store.to_announce(member))
+
+    async def registration(self, root: str) -> SignedRegistration | None:
+        """The registration with this root, if its package is here."""
+        return await self._worker.run(lambda: self._store.registration(root))
+
+    async def package(self, root: str) -> bytes | None:
+        """The package with this root, if it is here."""
+        return await self._worker.run(lambda: self._store.package(root))
+
+    async def settled(self, member: int, root: str, refusal: Refusal | None) -> None:
+        """A member has verified and keeps a package, or refuses it."""
+        if refusal is None:
+            self._refused.discard((root, member))
+            await self._worker.run(lambda: self._store.add_admission(root, member, self._clock.now()))
+        else:
+            self._refused.add((root, member))
+            log.error("package-refused-by-member", member=member, root=root, code=refusal.code)
+        self._wake()
+
+    async def admitted_by(self, roots: Collection[str], at: float | None = None) -> dict[str, frozenset[int]]:
+        """Which members hold which package, now or at a time that is past."""
+        return await self._worker.run(lambda: {root: self._store.admitted_by(root, at) for root in roots})
+
+    async def waited_for(self, roots: Collection[str]) -> frozenset[int]:
+        """The connected members that have neither admitted nor refused all of `roots`."""
+        holders = await self.admitted_by(roots)
+        answered = {root: held | {m for each, m in self._refused if each == root} for root, held in holders.items()}
+        return frozenset(m for m in self._transport.connected() if any(m not in answered[root] for root in roots))
+
+    async def until_admitted(self, roots: Collection[str], deadline: float) -> None:
+        """Return when no connected member is waited for, or at `deadline`, Unix seconds."""
+        changed = asyncio.Event()
+        self._waiting.add(changed)
+        try:
+            while self._clock.now() < deadline:
+                changed.clear()
+                if not await self.waited_for(roots):
+                    return
+                await self._wait(changed, changed.is_set, deadline)
+        finally:
+            self._waiting.discard(changed)
+
+    def _wake(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    # Explanations
 
     async def explain(self, offer: Offer, *, deadline: float) -> Explanation:
         """Ask every connected member what it would decide about `offer`, until `deadline` (Unix seconds)."""
@@ -306,6 +403,8 @@ class Hub:
             return None
         if message.sender != member:
             raise ReplyInvalid(f"the message is of member {message.sender}", where=f"member {member}")
+        if reply.round is Round.DEAL and len(message.body) > 2 * max_deal_bytes(self.consortium.size):
+            raise DealTooLarge("the deals of all members could not be passed on with this one", where=f"member {member}")
         body = signatures.open_message(self.consortium, message, reply.round, reply.query_id, _BODIES[reply.round])
         return body.log.sequence if isinstance(body, Decision) else None
 
@@ -344,7 +443,7 @@ def _result(stored: StoredRound) -> RoundResult:
     messages = {member: reply.message for member, reply in stored.replies.items() if reply.message is not None}
     refusals = {member: reply.refusal for member, reply in stored.replies.items() if reply.refusal is not None}
     silent = tuple(member for member in stored.members if member not in stored.replies)
-    return RoundResult(messages, refusals, silent, stored.conflicting)
+    return RoundResult(messages, refusals, silent, stored.conflicting, stored.closed_at or 0.0)
 
 
 def _progress(member: int, reply: RoundReply) -> Progress:

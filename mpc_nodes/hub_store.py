@@ -76,7 +76,7 @@ packages: Final = sa.Table(
     sa.UniqueConstraint("member", "dataset", "epoch"),
 )
 
-# Which members have told the hub that they verified and keep a package. The owner of the table needs no entry.
+# Which members have told the hub that they verified and keep a package. The owner of the table is one from the beginning.
 admissions: Final = sa.Table(
     "admissions",
     hub_metadata,
@@ -116,9 +116,14 @@ class StoredRound:
 
     request: RoundRequest
     members: tuple[int, ...]
-    closed: bool
+    closed_at: float | None
     replies: dict[int, RoundReply]
     conflicting: tuple[SignedMessage, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the replies are final."""
+        return self.closed_at is not None
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ class HubStore:
                         opened_at=now,
                     )
                 )
-                return StoredRound(request, asked, closed=False, replies={}, conflicting=())
+                return StoredRound(request, asked, closed_at=None, replies={}, conflicting=())
         same = stored.request.offer == request.offer and stored.request.inputs == request.inputs and stored.members == asked
         if not same:
             raise RoundConflict(f"round {request.round} of this query was asked before, with other inputs")
@@ -237,6 +242,8 @@ class HubStore:
                 raise PackageQuota(f"the packages of member {registration.hospital} would take more than {QUOTA_BYTES} bytes")
             connection.execute(sa.insert(registrations).values(**key, registration=signed.encoded, received_at=now))
             connection.execute(sa.insert(packages).values(**key, root=registration.root, size=len(package), data=package))
+            owner = {"root": registration.root, "member": registration.hospital, "admitted_at": now}
+            connection.execute(sa.insert(admissions).values(**owner))
 
     def is_registered(self, signed: SignedRegistration) -> bool:
         """Whether this registration and its package are stored. Raises RegistrationConflict as `add_registration`."""
@@ -271,12 +278,13 @@ class HubStore:
             if known is not None and connection.execute(sa.select(admissions.c.root).where(entry)).first() is None:
                 connection.execute(sa.insert(admissions).values(root=root, member=member, admitted_at=now))
 
-    def admitted_by(self, root: str) -> frozenset[int]:
-        """The members that hold the package with this root, its owner among them; empty if the hub does not hold it."""
+    def admitted_by(self, root: str, at: float | None = None) -> frozenset[int]:
+        """The members that hold the package with this root, its owner among them; if `at` is given, that held it then."""
+        select = sa.select(admissions.c.member).where(admissions.c.root == root)
+        if at is not None:
+            select = select.where(admissions.c.admitted_at <= at)
         with reading(self._engine) as connection:
-            owner = connection.execute(sa.select(packages.c.member).where(packages.c.root == root)).scalar_one_or_none()
-            others = connection.execute(sa.select(admissions.c.member).where(admissions.c.root == root)).scalars().all()
-        return frozenset() if owner is None else frozenset((owner, *others))
+            return frozenset(connection.execute(select).scalars())
 
     def to_announce(self, member: int) -> list[str]:
         """The roots that a member is told of when it connects: what it has not admitted, and the newest of every dataset.
@@ -360,7 +368,7 @@ def _load(connection: sa.Connection, query_id: str, round_: Round) -> StoredRoun
         elif reply.message is not None:
             conflicting.append(reply.message)
     request = RoundRequest.from_bytes(row.request, limit=LIMITS[TransferKind.REQUEST])
-    return StoredRound(request, tuple(row.members), row.closed_at is not None, counted, tuple(conflicting))
+    return StoredRound(request, tuple(row.members), row.closed_at, counted, tuple(conflicting))
 
 
 def _insert_reply(connection: sa.Connection, member: int, ordinal: int, reply: RoundReply, now: float) -> None:

@@ -16,9 +16,9 @@ from typing import Final
 import structlog
 
 from circuits.encode import RowSource
-from circuits.evaluate import evaluate
 from circuits.schema import Schema
 from mpc_nodes import access_log
+from mpc_nodes.admission import Admissions
 from mpc_nodes.datasets import Datasets
 from mpc_nodes.errors import (
     NotOnCommittee,
@@ -32,6 +32,7 @@ from mpc_nodes.errors import (
 from mpc_nodes.gatekeeper import RATE_SECONDS, Application, Gatekeeper
 from mpc_nodes.rounds import attest, deal, decision, freeze, order, verdict
 from mpc_nodes.rounds import open as open_round
+from mpc_nodes.rounds.proofs import ProofJudge
 from mpc_nodes.session import Checked, Dealt, Endorsed, Frozen, Identity, Offered, Opened, Session
 from mpc_nodes.store import NodeStore
 from protocol import canonical
@@ -56,6 +57,7 @@ class Node:
         publish_root: puts a registration on chain and returns when it is there; raises a ProofwardError otherwise.
         clock: Unix seconds.
         entropy: the operating system's generator, `os.urandom`.
+        threads: of the kernel, for proofs and their verification.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Node:
         publish_root: Callable[[Registration], None],
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
+        threads: int = 1,
     ) -> None:
         self._identity = identity
         self._store = store
@@ -76,6 +79,9 @@ class Node:
         self._publish_root = publish_root
         self._clock = clock
         self._entropy = entropy
+        self._threads = threads
+        self._admissions = Admissions(identity, store, datasets, clock=clock, threads=threads)
+        self._judge = ProofJudge(self._admissions.package, threads=threads)
         self._live: OrderedDict[str, Session] = OrderedDict()
         self._name = identity.consortium.member(identity.index).name
 
@@ -134,7 +140,7 @@ class Node:
     def _advance(self, request: RoundRequest) -> RoundReply:
         if request.offer is not None:
             raise RoundInputsInvalid("only the first round brings an offer")
-        state = order.receive(self._identity, self._session(request.query_id), request.round, request.inputs)
+        state = order.receive(self._identity, self._session(request.query_id), request.round, request.inputs, self._judge)
         reply = self._reply(request, self._answer(state))
         with self._store.writing() as connection:
             self._store.add_round(connection, request_digest(request), request.inputs, reply)
@@ -163,9 +169,8 @@ class Node:
 
     def _deal(self, state: Dealt) -> Document:
         deal.check_worth_dealing(state)
-        plan, root = state.offered.plan, state.decided.decision.root
-        values = evaluate(plan, self._datasets.chunks(root or ""))
-        return deal.answer(self._identity, state, values, self._entropy)
+        table = self._datasets.table(state.decided.decision.root or "")
+        return deal.answer(self._identity, state, table, self._entropy, threads=self._threads)
 
     # --- sessions ---
 
@@ -195,7 +200,7 @@ class Node:
         for round_ in order.LATER_ROUNDS:
             inputs = self._store.inputs(offer.query_id, round_)
             if inputs is not None and not isinstance(state, Endorsed):
-                state = order.receive(self._identity, state, round_, inputs)
+                state = order.receive(self._identity, state, round_, inputs, self._judge)
         if isinstance(state, Endorsed):
             raise OfferExpired("the query is over")
         return state
@@ -295,13 +300,25 @@ class Node:
         """The registrations whose roots are on chain, by dataset and epoch."""
         return [registered.signed for registered in self._datasets.all() if registered.posted]
 
+    def package(self, root: str) -> bytes:
+        """What the others need to check a table of this hospital. Raises DatasetUnknown, SnapshotDamaged."""
+        return self._datasets.package(root)
+
     def acknowledged(self, acknowledgement: Acknowledgement) -> None:
-        """The hub has a registration on its disk, or refuses it; only people can help with the latter."""
+        """The hub has a registration and its package on its disk, or refuses them; only people can help with the latter."""
         refusal = acknowledgement.refusal
         if refusal is None:
             log.info("registration-acknowledged", of=acknowledgement.of)
         else:
             log.error("registration-refused", of=acknowledgement.of, code=refusal.code)
+
+    def wants(self, signed: SignedRegistration) -> bool:
+        """Whether the package of another hospital's registration is to be sent. Raises as `check_registration`."""
+        return self._admissions.wants(signed)
+
+    def admit(self, signed: SignedRegistration, package: bytes) -> None:
+        """Verify the package of another hospital's table and keep it. Raises as `Admissions.admit`."""
+        self._admissions.admit(signed, package)
 
     # --- the store against what was signed ---
 

@@ -105,6 +105,7 @@ def open_node(config: NodeFile, clock: Clock) -> OpenNode:
             publish_root=ChainAccount(config.chain, consortium, account, engine).publish,
             clock=now,
             entropy=os.urandom,
+            threads=config.compute.threads,
         )
     except BaseException:
         engine.dispose()

@@ -55,6 +55,17 @@ registrations = sa.Table(
     sa.Column("posted", sa.Boolean, nullable=False),  # the root is on chain
 )
 
+# The evidence about the tables of the other hospitals, verified before it came here. The node's own is in its snapshots.
+packages = sa.Table(
+    "packages",
+    metadata,
+    sa.Column("root", sa.String(64), primary_key=True),
+    sa.Column("hospital", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes of `data`
+    sa.Column("data", sa.LargeBinary, nullable=False),  # prover.package
+    sa.Column("admitted_at", sa.BigInteger, nullable=False),  # Unix seconds
+)
+
 # Facts about the node as a whole; so far only that it stopped itself, and why.
 marks = sa.Table(
     "marks",

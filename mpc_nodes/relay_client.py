@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from mpc_nodes import relay_options, transfer
 from mpc_nodes.clock import Clock, Worker, within
+from mpc_nodes.exchange import Announcer, Intake
 from mpc_nodes.relay_server import RelayTimes, check_agreement
 from mpc_nodes.transport_errors import ConnectionReplaced, DeadlineExceeded, HandshakeRefused, HubUnreachable, TransferInvalid
 from protocol import signing
@@ -31,6 +32,7 @@ from protocol.relay import (
     Acknowledgement,
     ExplainReply,
     ExplainRequest,
+    PackageFile,
     RelayDocument,
     RoundReply,
     RoundRequest,
@@ -63,12 +65,47 @@ class Handler(Protocol):
         ...
 
     def registrations(self) -> Sequence[SignedRegistration]:
-        """What the hub must know of; sent whenever the node connects."""
+        """What the hub must know of; announced whenever the node connects."""
+        ...
+
+    def package(self, root: str) -> bytes:
+        """The package of one of them."""
         ...
 
     def acknowledged(self, acknowledgement: Acknowledgement) -> None:
-        """The hub has a registration on its disk, or refuses it."""
+        """The hub has a registration and its package on its disk, or refuses them."""
         ...
+
+    def wants(self, signed: SignedRegistration) -> bool:
+        """Whether the package of another member's registration is to be sent."""
+        ...
+
+    def admit(self, signed: SignedRegistration, package: bytes) -> None:
+        """Verify and keep a package; durable when this returns."""
+        ...
+
+
+class _NodeShelf:
+    """What this node announces to the hub."""
+
+    def __init__(self, handler: Handler, worker: Worker) -> None:
+        self._handler = handler
+        self._worker = worker
+
+    async def registration(self, root: str) -> SignedRegistration | None:
+        registrations = await self._worker.run(self._handler.registrations)
+        return next((signed for signed in registrations if signed.registration.root == root), None)
+
+    async def package(self, root: str) -> bytes | None:
+        try:
+            return await self._worker.run(partial(self._handler.package, root))
+        except ProofwardError as error:  # a damaged snapshot must not keep the node from its other duties
+            log.error("package-unreadable", root=root, code=error.code, message=error.message)
+            return None
+
+    async def settled(self, root: str, acknowledgement: Acknowledgement) -> None:
+        del root
+        await self._worker.run(partial(self._handler.acknowledged, acknowledgement))
 
 
 class RelayClient:
@@ -106,7 +143,7 @@ class RelayClient:
         self._jitter = jitter
         self._times = times or RelayTimes()
         self._on_connected = on_connected
-        self._outgoing: asyncio.Queue[RelayDocument] | None = None
+        self._announcer: Announcer | None = None
         self._welcomed = False
 
     async def run(self) -> None:
@@ -132,9 +169,9 @@ class RelayClient:
             await self._clock.sleep(next(delays))
 
     def announce(self, signed: SignedRegistration) -> None:
-        """Send a registration now, if connected; otherwise the next connection sends it."""
-        if self._outgoing is not None:
-            self._outgoing.put_nowait(signed)
+        """Tell the hub of a registration now, if connected; otherwise the next connection tells it."""
+        if self._announcer is not None:
+            self._announcer.add(signed.registration.root)
 
     def _delays(self) -> Iterator[float]:
         delay = FIRST_DELAY
@@ -150,19 +187,25 @@ class RelayClient:
             try:
                 await self._greet(call)
                 self._welcomed = True
-                self._outgoing = asyncio.Queue()
+                outgoing: asyncio.Queue[RelayDocument] = asyncio.Queue()
+                announcer = Announcer(_NodeShelf(self._handler, self._worker), outgoing.put_nowait)
+                self._announcer = announcer
                 for signed in await self._worker.run(self._handler.registrations):
-                    self._outgoing.put_nowait(signed)
+                    announcer.add(signed.registration.root)
                 self._on_connected()
                 log.info("connected", hub=self._address)
                 requests: asyncio.Queue[RelayDocument] = asyncio.Queue(_REQUESTS_HELD)
+                intake = Intake()
                 await _first(
-                    self._read(call, requests), self._answer(requests, self._outgoing), self._write(call, self._outgoing)
+                    self._read(call, requests, intake),
+                    self._answer(requests, outgoing, announcer, intake),
+                    self._write(call, outgoing),
+                    announcer.run(),
                 )
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
                 raise await _ended(call, error) from None
             finally:
-                self._outgoing = None
+                self._announcer = None
                 call.cancel()
 
     async def _greet(self, call: Call) -> None:
@@ -195,7 +238,7 @@ class RelayClient:
         last = SignedMessage.from_bytes(data, limit=2 * MAX_BODY_BYTES) if data else None
         await self._worker.run(lambda: self._handler.check_not_rolled_back(last))
 
-    async def _read(self, call: Call, requests: asyncio.Queue[RelayDocument]) -> None:
+    async def _read(self, call: Call, requests: asyncio.Queue[RelayDocument], intake: Intake) -> None:
         assembler = transfer.Assembler(FROM_HUB)
         end_of_transfer = 0.0
         while True:
@@ -207,19 +250,35 @@ class RelayClient:
                 end_of_transfer = self._clock.now() + self._times.transfer
             if frame.WhichOneof("frame") != "part":
                 raise TransferInvalid("after its Welcome a hub sends parts of transfers")
+            intake.check(frame.part)
             complete = assembler.add(frame.part)
             if complete is not None:
                 await requests.put(await self._worker.run(partial(transfer.parse, *complete)))
 
-    async def _answer(self, requests: asyncio.Queue[RelayDocument], outgoing: asyncio.Queue[RelayDocument]) -> None:
+    async def _answer(
+        self,
+        requests: asyncio.Queue[RelayDocument],
+        outgoing: asyncio.Queue[RelayDocument],
+        announcer: Announcer,
+        intake: Intake,
+    ) -> None:
+        # One after the other, as they came: a package that was sent before a request is admitted before it is answered.
         while True:
             document = await requests.get()
             if isinstance(document, RoundRequest):
                 outgoing.put_nowait(await self._worker.run(partial(self._handler.handle, document)))
             elif isinstance(document, ExplainRequest):
                 outgoing.put_nowait(await self._worker.run(partial(self._handler.explain, document)))
+            elif isinstance(document, SignedRegistration | PackageFile):
+                outgoing.put_nowait(await intake.take(document, self._wants, self._admit))
             elif isinstance(document, Acknowledgement):
-                await self._worker.run(partial(self._handler.acknowledged, document))
+                announcer.answered(document)
+
+    async def _wants(self, signed: SignedRegistration) -> bool:
+        return await self._worker.run(partial(self._handler.wants, signed))
+
+    async def _admit(self, signed: SignedRegistration, package: bytes) -> None:
+        await self._worker.run(partial(self._handler.admit, signed, package))
 
     async def _write(self, call: Call, outgoing: asyncio.Queue[RelayDocument]) -> None:
         number = 0

@@ -23,6 +23,7 @@ from google.protobuf.message import DecodeError
 
 from mpc_nodes import relay_options, tls, transfer
 from mpc_nodes.clock import Clock, Worker, within
+from mpc_nodes.exchange import Announcer, Intake
 from mpc_nodes.transport_errors import ConnectionReplaced, HandshakeRefused, TransferInvalid
 from protocol import signatures
 from protocol.consortium import Consortium
@@ -35,6 +36,7 @@ from protocol.relay import (
     Acknowledgement,
     ExplainReply,
     ExplainRequest,
+    PackageFile,
     RelayDocument,
     RoundReply,
     RoundRequest,
@@ -68,8 +70,28 @@ class Broker(Protocol):
         """Take an explanation."""
         ...
 
-    async def register(self, member: int, signed: SignedRegistration) -> None:
-        """Take a registration; durable on return."""
+    async def wants(self, member: int, signed: SignedRegistration) -> bool:
+        """Whether the package of a registration is to be sent."""
+        ...
+
+    async def admit(self, member: int, signed: SignedRegistration, package: bytes) -> None:
+        """Take a package; durable on return."""
+        ...
+
+    async def to_announce(self, member: int) -> list[str]:
+        """Roots that a member is told of when it connects."""
+        ...
+
+    async def registration(self, root: str) -> SignedRegistration | None:
+        """What is announced."""
+        ...
+
+    async def package(self, root: str) -> bytes | None:
+        """What is sent if it is wanted."""
+        ...
+
+    async def settled(self, member: int, root: str, refusal: Refusal | None) -> None:
+        """A member has a package, or refuses it."""
         ...
 
 
@@ -81,9 +103,29 @@ class RelayTimes:
     transfer: float = 120.0  # for all parts of a transfer after the first, and to take a document from us
 
 
+@dataclass(frozen=True)
+class _MemberShelf:
+    """What the hub announces to one member."""
+
+    hub: Broker
+    member: int
+
+    async def registration(self, root: str) -> SignedRegistration | None:
+        return await self.hub.registration(root)
+
+    async def package(self, root: str) -> bytes | None:
+        return await self.hub.package(root)
+
+    async def settled(self, root: str, acknowledgement: Acknowledgement) -> None:
+        await self.hub.settled(self.member, root, acknowledgement.refusal)
+
+
 @dataclass(eq=False)
 class _Stream:
     member: int
+    announcer: Announcer | None = None
+    intake: Intake = field(default_factory=Intake)
+    incoming: asyncio.Queue[SignedRegistration | PackageFile] = field(default_factory=asyncio.Queue)  # one at most
     queue: asyncio.Queue[RelayDocument] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
     ended: asyncio.Future[NoReturn] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -180,6 +222,12 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
         if stream is not None:
             self._enqueue(stream, document)
 
+    def announce(self, member: int, root: str) -> None:
+        """Tell a member of a registration; dropped if it is not connected."""
+        stream = self._streams.get(member)
+        if stream is not None and stream.announcer is not None:
+            stream.announcer.add(root)
+
     async def Connect(  # noqa: N802 - the name of the RPC
         self, request_iterator: AsyncIterator[relay_pb2.NodeFrame], context: Context
     ) -> None:
@@ -201,7 +249,8 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
             del self._greeting[member]
             self._hub.member_connected(member)
             log.info("member-connected", member=member)
-            await _first(stream.ended, self._read(stream, frames), self._write(stream, frames))
+            works = self._read(stream, frames), self._write(stream, frames), self._announce(stream), self._take(stream)
+            await _first(stream.ended, *works)
         finally:
             for streams in (self._greeting, self._streams):
                 if streams.get(member) is stream:
@@ -231,6 +280,19 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
         welcome = relay_pb2.Welcome(last_decision=b"" if last is None else last.encoded)
         await frames.write(relay_pb2.HubFrame(welcome=welcome))
 
+    async def _announce(self, stream: _Stream) -> None:
+        shelf = _MemberShelf(self._hub, stream.member)
+        stream.announcer = Announcer(shelf, partial(self._enqueue, stream))  # before the roots are read: none is missed
+        for root in await self._hub.to_announce(stream.member):
+            stream.announcer.add(root)
+        await stream.announcer.run()
+
+    async def _take(self, stream: _Stream) -> None:
+        # Beside the reading, because a package takes long to verify and rounds must not wait for it.
+        wants, admit = partial(self._hub.wants, stream.member), partial(self._hub.admit, stream.member)
+        while True:
+            self._enqueue(stream, await stream.intake.take(await stream.incoming.get(), wants, admit))
+
     async def _read(self, stream: _Stream, frames: _Frames) -> None:
         assembler = transfer.Assembler(FROM_NODE)
         end_of_transfer = 0.0
@@ -245,6 +307,7 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
                 return
             if frame.WhichOneof("frame") != "part":
                 raise TransferInvalid("after its Hello a node sends parts of transfers")
+            stream.intake.check(frame.part)
             complete = assembler.add(frame.part)
             if complete is not None:
                 await self._dispatch(stream, await self._worker.run(partial(transfer.parse, *complete)))
@@ -257,13 +320,10 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
                 return  # the broker has logged and recorded it; other queries of the member are not affected
         elif isinstance(document, ExplainReply):
             self._hub.receive_explanation(stream.member, document)
-        elif isinstance(document, SignedRegistration):
-            refusal = None
-            try:
-                await self._hub.register(stream.member, document)
-            except ProofwardError as error:
-                refusal = Refusal(code=error.code, message=error.message[:2000])
-            self._enqueue(stream, Acknowledgement(of=document.digest, refusal=refusal))
+        elif isinstance(document, SignedRegistration | PackageFile):
+            stream.incoming.put_nowait(document)
+        elif isinstance(document, Acknowledgement) and stream.announcer is not None:
+            stream.announcer.answered(document)
 
     async def _write(self, stream: _Stream, frames: _Frames) -> None:
         number = 0

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from circuits.plan import Plan
 from circuits.schema import Schema
 from protocol.consortium import Consortium
-from protocol.messages import Contribution, Deal, Decision, Freeze, LeftOut, SignedMessage
+from protocol.messages import Contribution, Decision, Freeze, LeftOut, SignedMessage
 from protocol.parameters import SCALAR_BYTES
 from protocol.query import Offer
 from protocol.statement import ChainAnchor, Statement
@@ -100,9 +100,9 @@ class Dealt:
 class PublicDeal:
     """The part of a deal that everybody can check, and that is right."""
 
-    deal: Deal
     contribution: Contribution
     commitments: bytes  # A_0 .. A_t
+    shares: tuple[str, ...]  # sealed, of members 1 .. n; the proof, which is checked and large, is not kept
 
 
 @dataclass(frozen=True)

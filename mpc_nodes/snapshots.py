@@ -1,8 +1,9 @@
 """Encoded snapshots of tables on disk: exactly the rows that were committed, so that every answer is about them.
 
-A folder holds one file of 16-bit codes a chunk (little-endian, digit by digit as in the schema), the commitments, the
-secret of the blinders, and a manifest with the digests of the chunk files. It is written under another name and renamed
-when everything is on disk, so there is no half-written snapshot. Files have mode 0600, folders 0700.
+A folder holds for each chunk its 16-bit codes (little-endian, digit by digit as in the schema), the points of its
+commitments in the same order and its admission proofs, and besides them the secret of the blinders and a manifest with the
+digests of all these files. It is written under another name and renamed when everything is on disk, so there is no
+half-written snapshot. Files have mode 0600, folders 0700.
 """
 
 import hashlib
@@ -20,32 +21,38 @@ from circuits.chunk import EncodedChunk, EncodedDigit
 from circuits.errors import CellsMismatch
 from circuits.schema import Schema
 from mpc_nodes.errors import SnapshotDamaged
-from mpc_nodes.secret_files import fsync_directory, write_secret
+from mpc_nodes.secret_files import fsync_directory, read_secret, write_secret
 from protocol import canonical
 from protocol.document import Document
 from protocol.errors import MalformedInput
 from protocol.identifiers import Hex32
-from protocol.parameters import MAX_CHUNK_ROWS
-from prover.commit import CommitmentBlob
+from protocol.parameters import MAX_CHUNK_ROWS, POINT_BYTES
+from protocol.relay import MAX_TRANSFER_BYTES
+from prover.commit import CommitmentBlob, shape
+from prover.package import ChunkEvidence
 
+BLINDERS_BYTES: Final = 32
 _MANIFEST: Final = "manifest.json"
 _BLINDERS: Final = "blinders"
 _MAX_MANIFEST: Final = 64 << 20
 _CODE: Final = np.dtype("<u2")
 
 
-class ChunkFile(Document):
-    """One chunk on disk."""
+class ChunkFiles(Document):
+    """One chunk on disk: its size, and the digests of its files."""
 
     rows: Annotated[int, Field(ge=1, le=MAX_CHUNK_ROWS)]
     real: Annotated[int, Field(ge=0, le=MAX_CHUNK_ROWS)]
-    sha256: Hex32
+    codes: Hex32
+    commitments: Hex32
+    admission: Hex32
 
 
 class Manifest(Document):
-    """The chunks of a snapshot, in order."""
+    """The chunks of a snapshot, in order, and the leaf hashes of their commitments."""
 
-    chunks: tuple[ChunkFile, ...]
+    chunks: tuple[ChunkFiles, ...]
+    leaves: tuple[Hex32, ...]
 
 
 @dataclass(frozen=True)
@@ -56,15 +63,28 @@ class Snapshot:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Chunk:
+    """What is known of a chunk while its snapshot is written."""
+
+    rows: int
+    real: int
+    codes: str
+
+
 class SnapshotWriter:
     """Writes one snapshot; use it as a context. Unless `finish` is called, nothing is left behind."""
 
-    def __init__(self, folder: Path, secret: bytes) -> None:
+    def __init__(self, folder: Path, schema: Schema, secret: bytes) -> None:
         self._folder = folder
         self._draft = folder.with_name(f".{folder.name}.draft")
+        self._schema = schema
         self._secret = secret
-        self._chunks: list[ChunkFile] = []
+        self._chunks: list[_Chunk] = []
+        self._points: list[list[bytes]] = []  # of the chunk that is being committed to, at most
+        self._commitments: list[str] = []
         self._finished = False
+        self.evidence_bytes = 0  # of the commitments so far
 
     def __enter__(self) -> "SnapshotWriter":
         self._draft.mkdir(mode=0o700, parents=True)
@@ -79,30 +99,53 @@ class SnapshotWriter:
         """The same chunks, each on disk before it is passed on."""
         for chunk in chunks:
             data = b"".join(digit.codes.astype(_CODE, copy=False).tobytes() for digit in chunk.digits)
-            self._write(_chunk_name(len(self._chunks)), data)
-            self._chunks.append(ChunkFile(rows=chunk.rows, real=chunk.real, sha256=canonical.sha256_hex(data)))
+            digest = self._write(_codes_name(len(self._chunks)), data)
+            self._chunks.append(_Chunk(chunk.rows, chunk.real, digest))
             yield chunk
 
     def keep_commitments(self, blob: CommitmentBlob) -> None:
-        """Store a commitment, the preimage of a leaf of the dataset root."""
-        encoded = blob.encode()
-        self._write(f"{hashlib.sha256(encoded).hexdigest()}.commitment", encoded)
+        """Store the points of a digit; blobs come chunk by chunk, in the order of the schema."""
+        if blob.chunk == len(self._points):
+            self._points.append([])
+        points = self._points[blob.chunk]
+        points.append(blob.points)
+        self.evidence_bytes += len(blob.points)
+        if len(points) == len(self._schema.digits):
+            self._commitments.append(self._write(_commitments_name(blob.chunk), b"".join(points)))
+            points.clear()
 
-    def finish(self) -> Snapshot:
-        """Give the snapshot its name, durably."""
-        manifest = Manifest(chunks=tuple(self._chunks)).encoded
-        self._write(_MANIFEST, manifest)
+    def chunks(self) -> Iterator[EncodedChunk]:
+        """The chunks that are kept, read again from the disk. Raises SnapshotDamaged."""
+        for index, chunk in enumerate(self._chunks):
+            yield _read_chunk(self._draft, index, chunk.rows, chunk.real, chunk.codes, self._schema)
+
+    def finish(self, leaves: Iterable[bytes], proofs: Iterable[bytes]) -> Snapshot:
+        """Give the snapshot its name, durably, with the proofs of each chunk in it."""
+        files = zip(self._chunks, self._commitments, proofs, strict=True)
+        entries = tuple(
+            ChunkFiles(
+                rows=chunk.rows,
+                real=chunk.real,
+                codes=chunk.codes,
+                commitments=commitments,
+                admission=self._write(_admission_name(index), proof),
+            )
+            for index, (chunk, commitments, proof) in enumerate(files)
+        )
+        manifest = Manifest(chunks=entries, leaves=tuple(leaf.hex() for leaf in leaves)).encoded
+        digest = self._write(_MANIFEST, manifest)
         fsync_directory(self._draft)
         self._draft.rename(self._folder)
         self._finished = True
         fsync_directory(self._folder.parent)
-        return Snapshot(folder=self._folder, digest=canonical.sha256_hex(manifest))
+        return Snapshot(folder=self._folder, digest=digest)
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: bytes) -> str:
         with os.fdopen(os.open(self._draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        return canonical.sha256_hex(data)
 
 
 def read_chunks(snapshot: Snapshot, schema: Schema) -> Iterator[EncodedChunk]:
@@ -111,30 +154,49 @@ def read_chunks(snapshot: Snapshot, schema: Schema) -> Iterator[EncodedChunk]:
     Raises:
         SnapshotDamaged: a file is missing, or is not the one that was committed.
     """
-    manifest = _read_manifest(snapshot)
-    for index, entry in enumerate(manifest.chunks):
-        size = _CODE.itemsize * entry.rows * len(schema.digits)
-        data = _read(snapshot, _chunk_name(index), size)
-        if len(data) != size or canonical.sha256_hex(data) != entry.sha256:
-            raise SnapshotDamaged("a chunk is not the one that was committed", where=_chunk_name(index))
-        codes = np.frombuffer(data, dtype=_CODE).astype(np.uint16, copy=False).reshape(len(schema.digits), entry.rows)
-        try:
-            digits = tuple(EncodedDigit(d.name, d.values, row) for d, row in zip(schema.digits, codes, strict=True))
-            yield EncodedChunk(entry.rows, entry.real, digits)
-        except CellsMismatch as error:
-            raise SnapshotDamaged("a chunk does not fit the schema", where=_chunk_name(index)) from error
+    for index, entry in enumerate(_read_manifest(snapshot).chunks):
+        yield _read_chunk(snapshot.folder, index, entry.rows, entry.real, entry.codes, schema)
+
+
+def read_evidence(snapshot: Snapshot, schema: Schema) -> Iterator[ChunkEvidence]:
+    """What is public about the chunks of a snapshot, one in memory at a time. Raises SnapshotDamaged."""
+    for index, entry in enumerate(_read_manifest(snapshot).chunks):
+        row_blocks, _ = shape(entry.rows)
+        sizes = {digit.name: digit.values * row_blocks * POINT_BYTES for digit in schema.digits}
+        data = _read(snapshot.folder, _commitments_name(index), sum(sizes.values()), entry.commitments)
+        admission = _read(snapshot.folder, _admission_name(index), MAX_TRANSFER_BYTES, entry.admission)
+        points, start = {}, 0
+        for name, size in sizes.items():
+            points[name] = data[start : start + size]
+            start += size
+        yield ChunkEvidence(entry.rows, points, admission)
+
+
+def read_leaves(snapshot: Snapshot) -> tuple[bytes, ...]:
+    """The leaf hashes of a snapshot's commitments, chunk by chunk and digit by digit. Raises SnapshotDamaged."""
+    return tuple(map(bytes.fromhex, _read_manifest(snapshot).leaves))
+
+
+def read_blinders(snapshot: Snapshot) -> bytes:
+    """The secret of the blinders. Raises SecretExposed, SecretInvalid."""
+    return read_secret(snapshot.folder / _BLINDERS, BLINDERS_BYTES)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:
     """Check that every file of the snapshot is there and unchanged. Raises SnapshotDamaged."""
     for index, entry in enumerate(_read_manifest(snapshot).chunks):
-        try:
-            with (snapshot.folder / _chunk_name(index)).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise SnapshotDamaged(f"cannot be read: {error.strerror}", where=_chunk_name(index)) from error
-        if found != entry.sha256:
-            raise SnapshotDamaged("a chunk is not the one that was committed", where=_chunk_name(index))
+        for name, expected in (
+            (_codes_name(index), entry.codes),
+            (_commitments_name(index), entry.commitments),
+            (_admission_name(index), entry.admission),
+        ):
+            try:
+                with (snapshot.folder / name).open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise SnapshotDamaged(f"cannot be read: {error.strerror}", where=name) from error
+            if found != expected:
+                raise SnapshotDamaged("a file is not the one that was registered", where=name)
 
 
 def remove_others(root: Path, keep: Callable[[Path], bool]) -> None:
@@ -144,26 +206,46 @@ def remove_others(root: Path, keep: Callable[[Path], bool]) -> None:
             shutil.rmtree(folder)
 
 
+def _read_chunk(folder: Path, index: int, rows: int, real: int, digest: str, schema: Schema) -> EncodedChunk:
+    name = _codes_name(index)
+    size = _CODE.itemsize * rows * len(schema.digits)
+    data = _read(folder, name, size, digest)
+    if len(data) != size:
+        raise SnapshotDamaged("a chunk does not fit the schema", where=name)
+    codes = np.frombuffer(data, dtype=_CODE).astype(np.uint16, copy=False).reshape(len(schema.digits), rows)
+    try:
+        digits = tuple(EncodedDigit(d.name, d.values, row) for d, row in zip(schema.digits, codes, strict=True))
+        return EncodedChunk(rows, real, digits)
+    except CellsMismatch as error:
+        raise SnapshotDamaged("a chunk does not fit the schema", where=name) from error
+
+
 def _read_manifest(snapshot: Snapshot) -> Manifest:
-    data = _read(snapshot, _MANIFEST, _MAX_MANIFEST)
-    if canonical.sha256_hex(data) != snapshot.digest:
-        raise SnapshotDamaged("the manifest is not the one that was registered", where=_MANIFEST)
+    data = _read(snapshot.folder, _MANIFEST, _MAX_MANIFEST, snapshot.digest)
     try:
         return Manifest.from_bytes(data, limit=_MAX_MANIFEST)
     except MalformedInput as error:
         raise SnapshotDamaged("the manifest cannot be read", where=_MANIFEST) from error
 
 
-def _read(snapshot: Snapshot, name: str, limit: int) -> bytes:
+def _read(folder: Path, name: str, limit: int, digest: str) -> bytes:
     try:
-        with (snapshot.folder / name).open("rb") as file:
+        with (folder / name).open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise SnapshotDamaged(f"cannot be read: {error.strerror}", where=name) from error
-    if len(data) > limit:
-        raise SnapshotDamaged("is longer than it was", where=name)
+    if len(data) > limit or canonical.sha256_hex(data) != digest:
+        raise SnapshotDamaged("a file is not the one that was registered", where=name)
     return data
 
 
-def _chunk_name(index: int) -> str:
-    return f"chunk-{index:06d}.codes"
+def _codes_name(chunk: int) -> str:
+    return f"chunk-{chunk:06d}.codes"
+
+
+def _commitments_name(chunk: int) -> str:
+    return f"chunk-{chunk:06d}.commitments"
+
+
+def _admission_name(chunk: int) -> str:
+    return f"chunk-{chunk:06d}.admission"

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from mpc_nodes.database import reading, upgrade
-from mpc_nodes.node_tables import marks, one_time_keys, queries, rounds
+from mpc_nodes.node_tables import marks, one_time_keys, packages, queries, rounds
+from mpc_nodes.transport_errors import PackageQuota
 from protocol.document import Document
 from protocol.messages import Round, SignedMessage
 from protocol.query import Offer
 from protocol.relay import MAX_TRANSFER_BYTES, RoundReply
 
+QUOTA_BYTES: Final = 16 << 30  # of the packages of one hospital
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MAX_STORED: Final = 1 << 30  # of a document that this node wrote itself
 _HALTED: Final = "halted"
@@ -158,6 +160,29 @@ class NodeStore:
             cursor.close()
         finally:
             connection.close()
+
+    # --- packages of other hospitals ---
+
+    def add_package(self, root: str, hospital: int, data: bytes, now: int) -> None:
+        """Keep a verified package; again is as good as once. Raises PackageQuota."""
+        with self.writing() as connection:
+            if connection.execute(sa.select(packages.c.root).where(packages.c.root == root)).first() is not None:
+                return
+            held = sa.select(sa.func.coalesce(sa.func.sum(packages.c.size), 0)).where(packages.c.hospital == hospital)
+            if int(connection.execute(held).scalar_one()) + len(data) > QUOTA_BYTES:
+                raise PackageQuota(f"the packages of member {hospital} would take more than {QUOTA_BYTES} bytes")
+            row = {"root": root, "hospital": hospital, "size": len(data), "data": data, "admitted_at": now}
+            connection.execute(packages.insert().values(**row))
+
+    def has_package(self, root: str) -> bool:
+        """Whether the package with this root is kept."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(packages.c.root).where(packages.c.root == root)).first() is not None
+
+    def package(self, root: str) -> bytes | None:
+        """The verified package with this root, or None."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(packages.c.data).where(packages.c.root == root)).scalar_one_or_none()
 
     # --- the node as a whole ---
 

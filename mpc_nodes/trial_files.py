@@ -54,6 +54,9 @@ root = "tables"                  # tables are read below this directory only
 [policy]
 file = "policy.toml"
 
+[compute]
+threads = 1                      # of proofs and their verification; without this line, all cores
+
 [log]
 level = "info"
 """

@@ -5,17 +5,20 @@ request          hub   RoundRequest          reply
 reply            node  RoundReply
 explain-request  hub   ExplainRequest        explain-reply
 explain-reply    node  ExplainReply
-registration     node  SignedRegistration    acknowledgement
-acknowledgement  hub   Acknowledgement
+registration     both  SignedRegistration    acknowledgement
+package          both  PackageFile           acknowledgement
+acknowledgement  both  Acknowledgement
 """
 
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field
 
 from protocol.dataset import SignedRegistration
 from protocol.document import Document
+from protocol.errors import MalformedInput
 from protocol.identifiers import ErrorCode, Hex32
 from protocol.messages import MAX_BODY_BYTES, Refusal, Round, SignedMessage
 from protocol.parameters import MAX_MEMBERS
@@ -34,6 +37,7 @@ class TransferKind(StrEnum):
     EXPLAIN_REQUEST = "explain-request"
     EXPLAIN_REPLY = "explain-reply"
     REGISTRATION = "registration"
+    PACKAGE = "package"
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
@@ -77,15 +81,30 @@ class ExplainReply(Document):
     minimum_hospitals: Annotated[int, Field(ge=0)]
 
 
+@dataclass(frozen=True)
+class PackageFile:
+    """The evidence about one registration: bytes that `prover.package` reads, the only transfer that is not JSON."""
+
+    encoded: bytes = field(repr=False)  # megabytes
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, limit: int) -> Self:
+        """The file; what is in it is checked by whoever admits it. Raises MalformedInput if it is longer than `limit`."""
+        if len(data) > limit:
+            raise MalformedInput(f"a package of {len(data)} bytes is longer than {limit}")
+        return cls(data)
+
+
 class Acknowledgement(Document):
-    """A registration is on the hub's disk, or why it is not."""
+    """The answer to a registration or a package: send the package; or it is on disk here; or why it is refused."""
 
     type: Literal["acknowledgement"] = "acknowledgement"
-    of: Hex32  # digest of the SignedRegistration
+    of: Hex32  # digest of the SignedRegistration, also if this answers its package
+    wanted: bool  # the package is to be sent; never with a refusal
     refusal: Refusal | None
 
 
-RelayDocument = RoundRequest | RoundReply | ExplainRequest | ExplainReply | SignedRegistration | Acknowledgement
+RelayDocument = RoundRequest | RoundReply | ExplainRequest | ExplainReply | SignedRegistration | PackageFile | Acknowledgement
 
 DOCUMENTS: Final[dict[TransferKind, type[RelayDocument]]] = {
     TransferKind.REQUEST: RoundRequest,
@@ -93,6 +112,7 @@ DOCUMENTS: Final[dict[TransferKind, type[RelayDocument]]] = {
     TransferKind.EXPLAIN_REQUEST: ExplainRequest,
     TransferKind.EXPLAIN_REPLY: ExplainReply,
     TransferKind.REGISTRATION: SignedRegistration,
+    TransferKind.PACKAGE: PackageFile,
     TransferKind.ACKNOWLEDGEMENT: Acknowledgement,
 }
 
@@ -103,8 +123,22 @@ LIMITS: Final[dict[TransferKind, int]] = {
     TransferKind.EXPLAIN_REQUEST: 256 << 10,
     TransferKind.EXPLAIN_REPLY: 16 << 10,
     TransferKind.REGISTRATION: 4 << 20,
+    TransferKind.PACKAGE: MAX_TRANSFER_BYTES,
     TransferKind.ACKNOWLEDGEMENT: 16 << 10,
 }
 
-FROM_HUB: Final = frozenset({TransferKind.REQUEST, TransferKind.EXPLAIN_REQUEST, TransferKind.ACKNOWLEDGEMENT})
-FROM_NODE: Final = frozenset({TransferKind.REPLY, TransferKind.EXPLAIN_REPLY, TransferKind.REGISTRATION})
+_BOTH: Final = frozenset({TransferKind.REGISTRATION, TransferKind.PACKAGE, TransferKind.ACKNOWLEDGEMENT})
+FROM_HUB: Final = _BOTH | {TransferKind.REQUEST, TransferKind.EXPLAIN_REQUEST}
+FROM_NODE: Final = _BOTH | {TransferKind.REPLY, TransferKind.EXPLAIN_REPLY}
+
+_MESSAGE_ROOM: Final = 16 << 10  # of a decision with its keys, and of what surrounds the body of a deal
+_ROUND_ROOM: Final = 1 << 20
+
+
+def max_deal_bytes(members: int) -> int:
+    """How large the body of a Deal may be: the deals of all members fit into the request of the next round.
+
+    Without it, two dealers could together make a request that nobody can send, and so stop every query.
+    """
+    share = (MAX_TRANSFER_BYTES - _ROUND_ROOM) // members - 2 * _MESSAGE_ROOM
+    return min(MAX_BODY_BYTES, share // 2)  # a body travels in hexadecimal

@@ -1,20 +1,30 @@
-"""Round 2, deal: a hospital that takes part commits to its cells and deals shares of them to the committee.
+"""Round 2, deal: a hospital that takes part commits to its cells, deals shares of them and proves that they are its table's.
 
-Blinder, coefficients and seals are fresh in every call. A node calls `answer` once a query: what it made is stored before
-it is sent, and sent again if asked again (attacks.md I6). Specification: docs/spec/06-rounds.md, "Deal".
+    1. Every chunk's cells are computed and committed to; the sum of the chunks is what is dealt.
+    2. The sum is shared; now everything that the proof is about is fixed.
+    3. Every chunk is proved. The contribution names the digest of the proofs, and is signed.
+
+Blinders, coefficients, masks and seals are fresh in every call. A node calls `answer` once a query: what it made is stored
+before it is sent, and sent again if asked again (attacks.md I6). Specification: docs/spec/06-rounds.md, "Deal".
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import prover
-from mpc_nodes.errors import HospitalDeclined, QuorumMissing, RoundInputsInvalid, TooFewHospitals
+from mpc_nodes.errors import DealTooLarge, HospitalDeclined, QuorumMissing, RoundInputsInvalid, TooFewHospitals
 from mpc_nodes.rounds import decision as decision_round
 from mpc_nodes.sealing import seal
 from mpc_nodes.session import Dealt, Decided, Identity
+from protocol import canonical
 from protocol.messages import Contribution, Deal, Round, SignedMessage
 from protocol.parameters import POINT_BYTES
+from protocol.relay import max_deal_bytes
 from protocol.signatures import sign_contribution
 from protocol.signing import seal_info
+from prover.contribution import ChunkCells, CommittedTable, compute_chunks, prove_contribution
+
+_NO_PROOF: Final = "00" * 32  # in a draft: what is proved does not name the proof
 
 
 def receive(identity: Identity, state: Decided, messages: tuple[SignedMessage, ...]) -> Dealt:
@@ -42,23 +52,42 @@ def check_worth_dealing(state: Dealt) -> None:
         raise TooFewHospitals(f"{accepting} hospitals accept, the policy asks for {minimum}")
 
 
-def answer(identity: Identity, state: Dealt, values: Sequence[int], entropy: Callable[[int], bytes]) -> Deal:
-    """The deal of the cells `values`, with fresh randomness."""
-    consortium = identity.consortium
-    blinding = prover.random_scalars(1, entropy)
-    secrets = blinding + b"".join(prover.scalar_from_int(value) for value in values)
-    coefficients = prover.random_scalars(consortium.threshold * (1 + len(values)), entropy)
+def answer(
+    identity: Identity, state: Dealt, table: CommittedTable, entropy: Callable[[int], bytes], *, threads: int = 1
+) -> Deal:
+    """The deal of what the plan gives on `table`, with fresh randomness.
+
+    Raises:
+        SnapshotDamaged: the table is not the one that was committed.
+        DealTooLarge: the deals of all members could not be passed on together.
+    """
+    consortium, plan = identity.consortium, state.offered.plan
+    cells = compute_chunks(plan, table, entropy)
+    secrets = total(cells)
+    coefficients = prover.random_scalars(consortium.threshold * (1 + plan.cells), entropy)
     dealing = prover.deal(secrets, consortium.size, consortium.threshold, coefficients)
     points = [dealing.commitments[i : i + POINT_BYTES].hex() for i in range(0, len(dealing.commitments), POINT_BYTES)]
-    contribution = contribute(identity, state, points)
-    return Deal(
-        contribution=sign_contribution(identity.keys.signing, contribution),
+    draft = contribute(identity, state, points)
+    proof = prove_contribution(draft, plan, table, cells, entropy=entropy, threads=threads)
+    deal = Deal(
+        contribution=sign_contribution(identity.keys.signing, proven_by(draft, proof)),
+        proof=proof.hex(),
         shares=seal_shares(identity, state, dealing.shares),
+    )
+    if len(deal.encoded) > max_deal_bytes(consortium.size):
+        raise DealTooLarge(f"the deal has {len(deal.encoded)} bytes, at most {max_deal_bytes(consortium.size)} can be sent")
+    return deal
+
+
+def total(cells: Sequence[ChunkCells]) -> bytes:
+    """(r, y_1 .. y_K) of a table: the sum over its chunks."""
+    return prover.add_vectors(
+        [chunk.blinding + b"".join(prover.scalar_from_int(value) for value in chunk.values) for chunk in cells]
     )
 
 
 def contribute(identity: Identity, state: Dealt, points: Sequence[str]) -> Contribution:
-    """The public part: what is committed to (`points` are A_0 .. A_t), and everything that it is about."""
+    """The public part: what is committed to (`points` are A_0 .. A_t), and everything that it is about; no proof yet."""
     offered, root = state.offered, state.decided.decision.root
     if root is None:
         raise HospitalDeclined("a hospital that refused has nothing to contribute")
@@ -75,7 +104,13 @@ def contribute(identity: Identity, state: Dealt, points: Sequence[str]) -> Contr
         root=root,
         commitment=points[0],
         sharing=tuple(points[1:]),
+        proof=_NO_PROOF,
     )
+
+
+def proven_by(draft: Contribution, proof: bytes) -> Contribution:
+    """The contribution that names its proof."""
+    return draft.model_copy(update={"proof": canonical.sha256_hex(proof)})
 
 
 def seal_shares(identity: Identity, state: Dealt, shares: Sequence[bytes]) -> tuple[str, ...]:

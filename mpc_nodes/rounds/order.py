@@ -4,6 +4,7 @@ from circuits.schema import Schema
 from mpc_nodes.errors import RoundOutOfOrder
 from mpc_nodes.rounds import attest, deal, decision, freeze, verdict
 from mpc_nodes.rounds import open as open_round
+from mpc_nodes.rounds.proofs import ProofJudge
 from mpc_nodes.session import Checked, Dealt, Decided, Endorsed, Frozen, Identity, Opened, Session
 from protocol.messages import Decision, Round, SignedMessage
 from protocol.query import Offer
@@ -16,7 +17,9 @@ def begin(offer: Offer, schema: Schema, own: SignedMessage, own_decision: Decisi
     return Decided(offered=decision.read_offer(offer, schema), decision=own_decision, message=own, keys=keys)
 
 
-def receive(identity: Identity, state: Session, round_: Round, messages: tuple[SignedMessage, ...]) -> Session | Endorsed:
+def receive(
+    identity: Identity, state: Session, round_: Round, messages: tuple[SignedMessage, ...], judge: ProofJudge
+) -> Session | Endorsed:
     """Take in the messages that come with the request of `round_`.
 
     Raises:
@@ -27,7 +30,7 @@ def receive(identity: Identity, state: Session, round_: Round, messages: tuple[S
         case Round.DEAL, Decided():
             return deal.receive(identity, state, messages)
         case Round.VERDICT, Decided() | Dealt():
-            return verdict.receive(identity, state, messages)
+            return verdict.receive(identity, state, messages, judge)
         case Round.FREEZE, Checked():
             return freeze.receive(identity, state, messages)
         case Round.OPEN, Frozen():

@@ -1,6 +1,7 @@
 """Round 3, verdict: a node checks every deal, and complains about a bad share by revealing the key that opens it.
 
-A deal has a public part, which everybody checks alike, and one sealed share a member. Only the receiver can tell that its
+A deal has a public part, which everybody checks alike, down to the proof that the cells are those of the registered table,
+and one sealed share a member. Only the receiver can tell that its
 share is bad, so it publishes the one-time private key for that dealer: then everybody opens the same ciphertext, which
 the dealer signed, and sees who is right. The key was made for this query and this dealer: it reveals what a proven liar
 seals for this node, and nothing else.
@@ -12,6 +13,7 @@ from mpc_nodes.errors import DealInvalid, DecisionsDiffer, RoundInputsInvalid, S
 from mpc_nodes.rounds import deal as deal_round
 from mpc_nodes.rounds.inputs import Received
 from mpc_nodes.rounds.inputs import receive as receive_messages
+from mpc_nodes.rounds.proofs import ProofJudge, Proven
 from mpc_nodes.sealing import SEAL_OVERHEAD, open_sealed
 from mpc_nodes.session import Checked, Dealt, Decided, Decisions, Identity, Offered, PublicDeal, ReceivedDeal
 from protocol import canonical
@@ -23,7 +25,7 @@ from protocol.signatures import verify_contribution
 from protocol.signing import seal_info
 
 
-def receive(identity: Identity, state: Decided | Dealt, messages: tuple[SignedMessage, ...]) -> Checked:
+def receive(identity: Identity, state: Decided | Dealt, messages: tuple[SignedMessage, ...], judge: ProofJudge) -> Checked:
     """Take in all deals and check them.
 
     The request carries the decisions too. A node that was not asked to deal learns them here; one that dealt holds the
@@ -32,6 +34,8 @@ def receive(identity: Identity, state: Decided | Dealt, messages: tuple[SignedMe
     Raises:
         SignatureInvalid, RoundInputsInvalid: of the messages.
         DecisionsDiffer: these are not the decisions on which this node dealt.
+        DatasetNotAdmitted: a deal rests on a table that this node has not verified. To leave the deal out would be to
+            freeze another set than the others.
     """
     decisions = tuple(message for message in messages if message.round is Round.DECISION)
     deals = tuple(message for message in messages if message.round is Round.DEAL)
@@ -39,7 +43,16 @@ def receive(identity: Identity, state: Decided | Dealt, messages: tuple[SignedMe
         raise RoundInputsInvalid("a verdict needs the decisions and the deals, nothing else")
     state = _dealt(identity, state, decisions)
     received = receive_messages(identity.consortium, state.offered.offer.query_id, Round.DEAL, deals, Deal)
-    checked = {dealer: _check(identity, state, received, dealer) for dealer in received.messages}
+    public = {dealer: _public(identity, state, received, dealer) for dealer in received.messages}
+    # All proofs together, after all that is cheap: a deal that is wrong anyway is not worth a proof's check.
+    well_formed = {
+        dealer: Proven(found.contribution, bytes.fromhex(received.documents[dealer].proof))
+        for dealer, found in public.items()
+        if isinstance(found, PublicDeal)
+    }
+    for dealer, code in judge.judge(state.offered, well_formed).items():
+        public[dealer] = code
+    checked = {dealer: _check(identity, state, received.messages[dealer], public[dealer]) for dealer in received.messages}
     return Checked(dealt=state, deals=checked)
 
 
@@ -91,11 +104,13 @@ def check_public(consortium: Consortium, offered: Offered, decisions: Decisions,
     # A vanishing leading coefficient would let t shares give the secret, not t+1 (attacks.md M2).
     if not any(commitments[-POINT_BYTES:]):
         raise DealInvalid("the leading coefficients vanish")
+    if canonical.sha256_hex(bytes.fromhex(deal.proof)) != contribution.proof:
+        raise DealInvalid("the proof is not the one that the contribution names")
     sealed_digits = 2 * (offered.secrets_bytes + SEAL_OVERHEAD)
     lengths = [sealed_digits if member.index in decisions.committee else 0 for member in consortium.members]
     if [len(share) for share in deal.shares] != lengths:
         raise DealInvalid("the deal does not hold one sealed share of the right length for each member of the committee")
-    return PublicDeal(deal=deal, contribution=contribution, commitments=commitments)
+    return PublicDeal(contribution=contribution, commitments=commitments, shares=deal.shares)
 
 
 def open_share(consortium: Consortium, query_id: str, dealer: int, receiver: int, public: PublicDeal, key: bytes) -> bytes:
@@ -106,7 +121,7 @@ def open_share(consortium: Consortium, query_id: str, dealer: int, receiver: int
     """
     info = seal_info(consortium.digest, query_id, Round.DEAL, dealer, receiver)
     try:
-        share = open_sealed(bytes.fromhex(public.deal.shares[receiver - 1]), key, info)
+        share = open_sealed(bytes.fromhex(public.shares[receiver - 1]), key, info)
         prover.check_share(receiver, share, public.commitments, consortium.threshold, consortium.size)
     except ProofwardError as error:
         raise ShareInvalid(error.message, where=f"deal of member {dealer} to member {receiver}") from error
@@ -123,26 +138,25 @@ def _dealt(identity: Identity, state: Decided | Dealt, decisions: tuple[SignedMe
     return state
 
 
-def _check(identity: Identity, state: Dealt, received: Received[Deal], dealer: int) -> ReceivedDeal:
-    message = received.messages[dealer]
-    consortium, offered = identity.consortium, state.offered
-    public: PublicDeal | str
-    share = complaint = None
+def _public(identity: Identity, state: Dealt, received: Received[Deal], dealer: int) -> PublicDeal | str:
     if dealer in received.malformed:
-        public = DealInvalid.code
-    else:
-        try:
-            public = check_public(consortium, offered, state.decisions, dealer, received.documents[dealer])
-        except (DealInvalid, DecisionsDiffer) as error:
-            public = error.code
+        return DealInvalid.code
+    try:
+        return check_public(identity.consortium, state.offered, state.decisions, dealer, received.documents[dealer])
+    except (DealInvalid, DecisionsDiffer) as error:
+        return error.code
+
+
+def _check(identity: Identity, state: Dealt, message: SignedMessage, public: PublicDeal | str) -> ReceivedDeal:
+    share = complaint = None
     if isinstance(public, PublicDeal):
-        key = state.decided.keys[dealer - 1]
+        dealer, key = message.sender, state.decided.keys[message.sender - 1]
         try:
-            share = open_share(consortium, offered.offer.query_id, dealer, identity.index, public, key)
+            share = open_share(identity.consortium, message.query_id, dealer, identity.index, public, key)
         except ShareInvalid:
             complaint = key.hex()
     return ReceivedDeal(
-        dealer=dealer,
+        dealer=message.sender,
         digest=canonical.sha256_hex(bytes.fromhex(message.body)),
         signature=message.signature,
         public=public,

@@ -120,8 +120,9 @@ Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
 
 @_typing.final
 class Part(_message.Message):
-    """A transfer is one canonical JSON document (protocol/relay.py), cut into parts: every part has exactly 1 MiB but the last,
-    which has at least one byte. Transfers are numbered 1, 2, ... in each direction and their parts are not interleaved.
+    """A transfer is one canonical JSON document, or the bytes of a dataset package (protocol/relay.py), cut into parts: every part
+    has exactly 1 MiB but the last, which has at least one byte. Transfers are numbered 1, 2, ... in each direction and their
+    parts are not interleaved.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

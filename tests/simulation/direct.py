@@ -1,7 +1,7 @@
 """Whole nodes called directly, under a test's clock, with a test in the place of the hub.
 
 `World` holds the members with their keys, data directories and databases; `World.reopen` is a crash and a restart.
-`ask` is one round; `run` is a whole query, with a hook before each round that may change what the members receive.
+`World.register` registers another table and brings its package to everybody. `ask` is one round; `Run` is a whole query.
 """
 
 import os
@@ -19,8 +19,9 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account import Account
 
+from circuits.encode import RowSource
 from circuits.plan import compile_query
-from circuits.schema import parse_schema
+from circuits.schema import Schema, parse_schema
 from circuits.sql import parse
 from mpc_nodes.database import create_engine
 from mpc_nodes.datasets import Datasets
@@ -31,12 +32,14 @@ from mpc_nodes.rounds.decision import usable
 from mpc_nodes.session import Identity, NodeKeys
 from mpc_nodes.store import NodeStore
 from protocol.consortium import Consortium, Member
+from protocol.dataset import SignedRegistration
 from protocol.document import Document
 from protocol.messages import Endorsement, Refusal, Round, SignedMessage
 from protocol.query import Offer, Publication
 from protocol.relay import RoundReply, RoundRequest
 from protocol.signatures import open_message
 from protocol.statement import ChainAnchor, Statement
+from prover.package import decode_package
 
 SCHEMA = parse_schema("""
 name = "survey"
@@ -140,6 +143,7 @@ class World:
             home.mkdir()
             self.hospitals[index] = Hospital(Identity(self.consortium, index, CHAIN, keys[index]), home, parse_policy(policy))
             self.reopen(index).register_dataset(Rows(table), SCHEMA)
+        self.share()
         self.now += 10
 
     def copy(self, directory: Path) -> "World":
@@ -153,6 +157,27 @@ class World:
             other.hospitals[index] = Hospital(hospital.identity, home, hospital.policy, hospital.kind)
             other.reopen(index)
         return other
+
+    @property
+    def packages(self) -> dict[str, bytes]:
+        """The packages of all registered tables, by root."""
+        found = [each for hospital in self.hospitals.values() for each in hospital.datasets.all()]
+        owner = {each.registration.root: self.hospitals[each.registration.hospital] for each in found}
+        return {root: hospital.datasets.package(root) for root, hospital in owner.items()}
+
+    def share(self) -> None:
+        """Bring every package to every member, as the hub would."""
+        for data in self.packages.values():
+            signed = decode_package(data).signed
+            for index in self.indices:
+                if self.node(index).wants(signed):
+                    self.node(index).admit(signed, data)
+
+    def register(self, index: int, rows: RowSource, schema: Schema = SCHEMA, **options: Any) -> SignedRegistration:
+        """A new epoch of a member's table, which the others admit."""
+        signed = self.node(index).register_dataset(rows, schema, **options)
+        self.share()
+        return signed
 
     @property
     def pooled(self) -> list[Row]:

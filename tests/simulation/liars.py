@@ -2,19 +2,21 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import prover
-from circuits.evaluate import evaluate
+from circuits.chunk import EncodedChunk
 from mpc_nodes.node import Node
 from mpc_nodes.rounds import deal
 from mpc_nodes.sealing import seal
 from mpc_nodes.session import Checked, Dealt, Endorsed, Frozen, Opened, Session
 from protocol.document import Document
-from protocol.messages import Deal, Freeze, LeftOut, Opening, Round, Verdict
+from protocol.messages import Contribution, Deal, Freeze, LeftOut, Opening, Round, Verdict
 from protocol.parameters import GROUP_ORDER, POINT_BYTES, SCALAR_BYTES
 from protocol.signatures import sign_contribution
 from protocol.signing import seal_info
+from prover.contribution import ChunkCells, compute_chunks, prove_contribution
 from tests.simulation.direct import changed
 
 
@@ -38,13 +40,12 @@ def both_wrong(vector: bytes) -> bytes:
 
 
 class _Dealer(Node):
-    """Deals like an honest node, up to what a subclass changes."""
+    """Deals like an honest node, up to what a subclass changes. Its proof is always that of an honest node."""
 
     def _deal(self, state: Dealt) -> Document:
-        plan = state.offered.plan
-        values = evaluate(plan, self._datasets.chunks(state.decided.decision.root or ""))
-        secret = prover.random_scalars(1) + b"".join(map(prover.scalar_from_int, values))
-        return self.lie(state, secret)
+        table = self._datasets.table(state.decided.decision.root or "")
+        self._table, self._cells = table, compute_chunks(state.offered.plan, table)
+        return self.lie(state, deal.total(self._cells))
 
     def lie(self, state: Dealt, secret: bytes) -> Document:
         points, shares = self.polynomials(secret, self._identity.consortium.threshold)
@@ -59,8 +60,16 @@ class _Dealer(Node):
 
     def signed(self, state: Dealt, points: Sequence[str], shares: Sequence[bytes], **changes: Any) -> Deal:
         contribution = changed(deal.contribute(self._identity, state, points), **changes)
+        return self.with_proof(state, contribution, self.proof(state, contribution), shares)
+
+    def proof(self, state: Dealt, contribution: Contribution) -> bytes:
+        return prove_contribution(contribution, state.offered.plan, self._table, self._cells)
+
+    def with_proof(self, state: Dealt, contribution: Contribution, proof: bytes, shares: Sequence[bytes]) -> Deal:
+        proven = deal.proven_by(contribution, proof)
         return Deal(
-            contribution=sign_contribution(self._identity.keys.signing, contribution),
+            contribution=sign_contribution(self._identity.keys.signing, proven),
+            proof=proof.hex(),
             shares=deal.seal_shares(self._identity, state, shares),
         )
 
@@ -142,6 +151,65 @@ def deals_shares(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> type[N
             return changed(honest, shares=change(honest.shares))
 
     return Liar
+
+
+def proves(change: Callable[[bytes], bytes]) -> type[Node]:
+    """A dealer whose proof is not what an honest prover gives; the contribution names it all the same."""
+
+    class Liar(_Dealer):
+        def proof(self, state: Dealt, contribution: Contribution) -> bytes:
+            return change(super().proof(state, contribution))
+
+    return Liar
+
+
+class ProofOfAnotherQuery(_Dealer):
+    """A dealer that proves the same cells for another query: an answer from its past, say."""
+
+    def proof(self, state: Dealt, contribution: Contribution) -> bytes:
+        return super().proof(state, changed(contribution, query_id="11" * 32))
+
+
+class ProofOfAnotherHospital(_Dealer):
+    """A dealer that proves the same cells in another hospital's name."""
+
+    def proof(self, state: Dealt, contribution: Contribution) -> bytes:
+        return super().proof(state, changed(contribution, hospital=3))
+
+
+class ProofExchanged(_Dealer):
+    """A dealer that sends other proof bytes than its contribution names."""
+
+    def with_proof(self, state: Dealt, contribution: Contribution, proof: bytes, shares: Sequence[bytes]) -> Deal:
+        return changed(super().with_proof(state, contribution, proof, shares), proof=flipped(proof).hex())
+
+
+class OtherCells(_Dealer):
+    """A dealer that commits to one more than its table gives, and proves that as well as it can."""
+
+    def lie(self, state: Dealt, secret: bytes) -> Document:
+        first, *rest = self._cells
+        values = (first.values[0] + 1, *first.values[1:])
+        self._cells = (ChunkCells(values, first.blinding, prover.commit_outputs(values, first.blinding)), *rest)
+        points, shares = self.polynomials(wrong_value(secret), self._identity.consortium.threshold)
+        return self.signed(state, points, shares)
+
+
+class OtherTable(_Dealer):
+    """A dealer that answers from rows that it did not register, with a good proof about those."""
+
+    rows: ClassVar[Callable[[EncodedChunk], EncodedChunk]]
+
+    def _deal(self, state: Dealt) -> Document:
+        table = self._datasets.table(state.decided.decision.root or "")
+        self._table = replace(table, chunks=lambda: map(type(self).rows, table.chunks()))
+        self._cells = compute_chunks(state.offered.plan, self._table)
+        return self.lie(state, deal.total(self._cells))
+
+
+def flipped(data: bytes, position: int = 0) -> bytes:
+    """The bytes with one bit changed."""
+    return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
 class Nonsense(_Dealer):

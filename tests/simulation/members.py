@@ -86,6 +86,7 @@ class Members:
             chunks=1,
             columns=32,
             commitments=digest(text),
+            admission=digest("admission"),
             salt=digest("salt"),
             valid_from=0,
         )

@@ -86,10 +86,11 @@ def test_an_auditor_accepts_what_the_members_endorse(tmp_path: Path, cohort: int
         signatures=endorsements,
         registrations=[world.node(index).registrations()[-1] for index in world.indices],
         contributions=[deal.contribution for deal in deals],
+        proofs=[bytes.fromhex(deal.proof) for deal in deals],
         decisions=run.answers[Round.DECISION].messages,
         freezes=run.answers[Round.FREEZE].messages,
     )
-    verified = verify_bundle(bundle.encoded, trust_in(consortium, CHAIN, prover.generator_digest()))
+    verified = verify_bundle(bundle.encoded, trust_in(consortium, CHAIN, prover.generator_digest()), world.packages)
     assert verified.statement == statement
     assert len(verified.signers) == consortium.threshold + 1
 

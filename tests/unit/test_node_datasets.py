@@ -80,7 +80,7 @@ def test_epochs_count_upwards_and_the_newest_answers(world: World) -> None:
     with pytest.raises(DatasetEpoch):
         node.register_dataset(NEW_ROWS, SCHEMA, epoch=1)
     second = node.register_dataset(NEW_ROWS, SCHEMA, epoch=5).registration
-    assert node.register_dataset(NEW_ROWS, SCHEMA).registration.epoch == 6
+    assert world.register(1, NEW_ROWS).registration.epoch == 6
     assert (second.dataset_key, second.salt) == (first.dataset_key, first.salt)
     assert second.commitments != first.commitments
     world.now += 1
@@ -97,7 +97,7 @@ def test_the_same_rows_twice_share_no_commitment(world: World) -> None:
     for _ in range(2):
         hospital.datasets.register(NEW_ROWS, SCHEMA)
         folder = snapshot(world, 3).folder
-        commitments.append({path.read_bytes() for path in folder.glob("*.commitment")})
+        commitments.append({path.read_bytes() for path in folder.glob("*.commitments")})
         shutil.rmtree(hospital.directory)
         shutil.copytree(place, hospital.directory)
         world.reopen(3)
@@ -110,7 +110,7 @@ def test_a_table_may_not_answer_a_question_that_is_older(world: World) -> None:
     """A hospital that learns a question registers a table for it: the question is answered from the old one."""
     offer = world.offer(SQL)
     world.now += 5
-    world.node(1).register_dataset(NEW_ROWS, SCHEMA)
+    world.register(1, NEW_ROWS)
     assert Run(world, offer).finish().statement().predicate.aggregate.cells[0] == "100"
 
 
