@@ -16,6 +16,7 @@ from tests.malicious.algebra import (
     Sum,
     bind,
     draw,
+    eq_point,
     eq_table,
     evaluate,
     generator,
@@ -33,6 +34,7 @@ from tests.malicious.relation import Form, RowRelation, Term, decode
 from tests.malicious.table import Table, Witness, form_values
 
 HALF = invert(2)
+FIRST_POWER = 0  # of alpha
 
 
 class Lies:
@@ -89,6 +91,7 @@ class Opening:
             self.bases = [point([(1, lo), (v, hi)]) for lo, hi in zip(B_lo, B_hi, strict=False)] + B_lo[paired:]
             self.theta = (self.theta + v * s_L + u * s_R) % GROUP_ORDER
         self.z = lies(f"{self.name} z", self.z)
+        self.theta = lies(f"{self.name} theta", self.theta)
         return sent
 
     def secrets(self) -> list[int]:
@@ -122,15 +125,7 @@ def prove(statement: RowStatement, witness: Witness, *, lies: Lies | None = None
     row_bits, D = statement.rows.bit_length() - 1, relation.degree
 
     # 1. The statement.
-    transcript.absorb(b"relation", statement.relation)
-    transcript.absorb(b"digits", statement.digests)
-    transcript.absorb(b"shape", statement.rows.to_bytes(4, "big") + statement.columns.to_bytes(4, "big"))
-    transcript.absorb(b"weights", statement.weights)
-    transcript.absorb(b"commitment", statement.commitment)
-    kappa = 0 if cells_mode else relation.selector_bits
-    alpha = 0 if cells_mode else challenge(transcript, "alpha")
-    tau = [challenge(transcript, "tau") for _ in range(kappa)]
-    tau_x = [] if cells_mode else [challenge(transcript, "tau") for _ in range(row_bits)]
+    alpha, tau, tau_x = open_transcript(statement, relation)
 
     # 2. Rounds: g_{l,1} .. and rho_l are the secrets of round l.
     rounds: list[list[int]] = []
@@ -144,17 +139,17 @@ def prove(statement: RowStatement, witness: Witness, *, lies: Lies | None = None
         transcript.absorb(b"round", R[-1])
         return challenge(transcript, "r")
 
-    powers = [pow(alpha, place, GROUP_ORDER) for place in range(len(relation.boolean))]
+    powers = powers_of_alpha(alpha, relation)
     r_t, weight_t = _rounds_over_t(relation, witness.table, powers, tau, tau_x, send_round)
-    forms = _all_forms(relation, eq_table(r_t))
-    terms = _all_terms(relation, [weight_t * power % GROUP_ORDER for power in powers])
+    forms = all_forms(relation, eq_table(r_t))
+    terms = all_terms(relation, [weight_t * power % GROUP_ORDER for power in powers])
     r_x, e, w = _rounds_over_x(forms, terms, D, witness.table, None if cells_mode else tau_x, send_round)
 
     # 3. Evaluations.
     S_0 = lies("S_0", inner(omega, witness.cells)) if cells_mode else 0
     e = lies("evaluations", e)
     evaluations = [*([S_0] if cells_mode else []), *e, *draw(entropy, 1)]
-    E = point(lies("E", _combine_evaluations(evaluations)))
+    E = point(lies("E", combine_evaluations(evaluations)))
     transcript.absorb(b"evaluations", E)
     delta, eta = challenge(transcript, "delta"), challenge(transcript, "eta")
     deltas = [pow(delta, j, GROUP_ORDER) for j in range(len(forms))]
@@ -179,7 +174,7 @@ def prove(statement: RowStatement, witness: Witness, *, lies: Lies | None = None
     names = [*(f"round {number}" for number in range(len(rounds))), "evaluations", *(opening.name for opening in openings)]
     masks = [lies(f"mask {name}", draw(entropy, len(group))) for name, group in zip(names, secrets, strict=True)]
     round_masks, evaluation_masks = masks[: len(rounds)], masks[len(rounds)]
-    sums = [_combine_round(group) for group in round_masks] + [_combine_evaluations(evaluation_masks)]
+    sums = [combine_round(group) for group in round_masks] + [combine_evaluations(evaluation_masks)]
     for opening, group in zip(openings, masks[len(rounds) + 1 :], strict=True):
         sums.append(opening.combine(group, eta, claimed(opening, evaluation_masks)))
     T = [point(lies(f"T {name}", terms_of_mask)) for name, terms_of_mask in zip(names, sums, strict=True)]
@@ -212,8 +207,28 @@ def prove(statement: RowStatement, witness: Witness, *, lies: Lies | None = None
     return b"".join(points) + vector_bytes([s for group in responses for s in group] + [sigma_star])
 
 
+def open_transcript(statement: RowStatement, relation: RowRelation) -> tuple[int, list[int], list[int]]:
+    """Step 1, and in zero mode step 2, of section 2: alpha, tau and tau'."""
+    transcript = statement.transcript
+    transcript.absorb(b"relation", statement.relation)
+    transcript.absorb(b"digits", statement.digests)
+    transcript.absorb(b"shape", statement.rows.to_bytes(4, "big") + statement.columns.to_bytes(4, "big"))
+    transcript.absorb(b"weights", statement.weights)
+    transcript.absorb(b"commitment", statement.commitment)
+    if statement.weights:
+        return 0, [], []
+    alpha = challenge(transcript, "alpha")
+    tau = [challenge(transcript, "tau") for _ in range(relation.selector_bits)]
+    return alpha, tau, [challenge(transcript, "tau") for _ in range(statement.rows.bit_length() - 1)]
+
+
 def challenge(transcript: Any, label: str) -> int:
     return int.from_bytes(transcript.challenge(label.encode()), "big")
+
+
+def powers_of_alpha(alpha: int, relation: RowRelation) -> list[int]:
+    """alpha^p(d) of the boolean digits."""
+    return [pow(alpha, place, GROUP_ORDER) for place in range(FIRST_POWER, FIRST_POWER + len(relation.boolean))]
 
 
 def last_claim(S_0: int, rounds: Sequence[Sequence[int]], r: Sequence[int]) -> int:
@@ -257,10 +272,7 @@ def _rounds_over_t(
     for _ in tau:
         r_t.append(send(round_polynomial(tables, value, 3)))
         tables = [bind(entries, r_t[-1]) for entries in tables]
-    weight = 1
-    for tau_l, r_l in zip(tau, r_t, strict=True):
-        weight = weight * (tau_l * r_l + (1 - tau_l) * (1 - r_l)) % GROUP_ORDER
-    return r_t, weight
+    return r_t, eq_point(tau, r_t)
 
 
 def _rounds_over_x(
@@ -293,13 +305,13 @@ def _rounds_over_x(
     return r_x, e, w
 
 
-def _all_forms(relation: RowRelation, eq_t: Sequence[int]) -> list[Form]:
+def all_forms(relation: RowRelation, eq_t: Sequence[int]) -> list[Form]:
     """B_d for each boolean digit, then the forms of the relation (section 3)."""
     return [((d, tuple(eq_t[: relation.values[d]])),) for d in relation.boolean] + list(relation.forms)
 
 
-def _all_terms(relation: RowRelation, weights: Sequence[int]) -> list[Term]:
-    """The terms phi_d phi_d - phi_d of the boolean digits, then those of the relation, over the forms of `_all_forms`."""
+def all_terms(relation: RowRelation, weights: Sequence[int]) -> list[Term]:
+    """The terms phi_d phi_d - phi_d of the boolean digits, then those of the relation, over the forms of `all_forms`."""
     boolean = [term for j, weight in enumerate(weights) for term in ((weight, (j, j)), (-weight, (j,)))]
     return boolean + [(a, tuple(len(weights) + j for j in factors)) for a, factors in relation.terms]
 
@@ -317,12 +329,14 @@ def _merge_rows(forms: Sequence[Form], deltas: Sequence[int], eq_row: Sequence[i
     return z, zeta % GROUP_ORDER
 
 
-def _combine_round(secrets: Sequence[int]) -> Sum:
+def combine_round(secrets: Sequence[int]) -> Sum:
+    """rho V_0 + sum_e g_e V_e."""
     *g, rho = secrets
     return [(rho, generator("V")), *zip(g, generators("V", 1, len(g)), strict=True)]
 
 
-def _combine_evaluations(secrets: Sequence[int]) -> Sum:
+def combine_evaluations(secrets: Sequence[int]) -> Sum:
+    """epsilon U_0 + (S_0 U_1 +) sum_j e_j U_j."""
     *values, epsilon = secrets
     return [(epsilon, generator("U")), *zip(values, generators("U", 1, len(values)), strict=True)]
 

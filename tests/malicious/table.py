@@ -6,12 +6,31 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from protocol.parameters import GROUP_ORDER
-from prover.rows import RowInstance, RowStatement
-from tests.malicious.algebra import Entropy, Sum, draw, generator, generators, inner, point, vector_bytes
+from prover.reference.onehot import onehot_blinder
+from prover.rows import RowInstance, RowStatement, RowWitness
+from tests.malicious.algebra import Sum, generator, generators, inner, point, scalar_bytes, vector_bytes
 from tests.malicious.relation import Form, RowRelation
 
 Place = tuple[int, int, int]  # digit d, value t, row block i
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A chunk as its honest owner has it: the codes of each digit and where the blinders come from."""
+
+    codes: tuple[tuple[int, ...], ...]
+    contexts: tuple[bytes, ...]
+    key: bytes
+
+    def row_witness(self, cells: Sequence[int] = (), blinding: int | None = None) -> RowWitness:
+        """For the kernel's prover."""
+        arrays = tuple(np.array(digit, dtype=np.uint16) for digit in self.codes)
+        return RowWitness(
+            arrays, self.contexts, self.key, vector_bytes(cells), b"" if blinding is None else scalar_bytes(blinding)
+        )
 
 
 @dataclass(frozen=True)
@@ -27,13 +46,17 @@ class Table:
     extra: dict[Place, Sum] = field(default_factory=dict)
 
     @classmethod
-    def of_codes(cls, codes: Sequence[Sequence[int]], values: Sequence[int], columns: int, entropy: Entropy) -> "Table":
-        """The one-hot table of the codes of each digit."""
+    def of_codes(cls, owned: "Codes", values: Sequence[int], columns: int) -> "Table":
+        """The one-hot table of an owner's codes, with the blinders that its secret gives: the honest commitments."""
         b = tuple(
-            tuple(tuple(int(code == t) for code in digit) for t in range(K)) for digit, K in zip(codes, values, strict=True)
+            tuple(tuple(int(code == t) for code in digit) for t in range(K))
+            for digit, K in zip(owned.codes, values, strict=True)
         )
-        blocks = len(codes[0]) // columns
-        rho = tuple(tuple(tuple(draw(entropy, blocks)) for _ in range(K)) for K in values)
+        blocks = len(owned.codes[0]) // columns
+        rho = tuple(
+            tuple(tuple(onehot_blinder(owned.key, context, t, i) for i in range(blocks)) for t in range(K))
+            for context, K in zip(owned.contexts, values, strict=True)
+        )
         return cls(columns, b, rho)
 
     @property
