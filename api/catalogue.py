@@ -68,6 +68,17 @@ class Catalogue:
             )
         return Dataset(name, read_schema(registrations[0].table_schema), registrations)
 
+    def in_question(self, name: str, at: int) -> list[str]:
+        """The roots from which hospitals answer a query submitted at `at`, Unix seconds: each one's newest that was valid."""
+        newest: dict[int, Registration] = {}
+        for signed in self._hub_store.registrations():
+            registration = signed.registration
+            if registration.dataset == name and registration.valid_from <= at:
+                newest[registration.hospital] = max(
+                    newest.get(registration.hospital, registration), registration, key=lambda each: each.epoch
+                )
+        return [newest[hospital].root for hospital in sorted(newest)]
+
     def registrations(self) -> list[SignedRegistration]:
         """All registrations, of all epochs, as their hospitals signed them."""
         return self._hub_store.registrations()

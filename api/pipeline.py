@@ -1,6 +1,7 @@
 """The story of one query, from its stored offer to its posted attestation.
 
-    1. plan      compile the SQL of the offer again; the offer was fixed, with its plan, when the buyer submitted it
+    1. plan      compile the SQL of the offer again; the offer was fixed, with its plan, when the buyer submitted it;
+                 wait a moment for members that are still verifying a table which it is about
     2. decision  every hospital decides alone, and gives one-time keys
     3. deal      the willing hospitals commit to their cells and deal shares of them
     4. verdict   every member checks every deal
@@ -22,7 +23,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -42,12 +43,15 @@ from attestation.sign import statement_digest
 from attestation.trust import Trust
 from attestation.verify import VerifiedAttestation, verify_bundle
 from mpc_nodes.clock import Clock
+from mpc_nodes.errors import DatasetNotAdmitted
 from mpc_nodes.hub import Enough, Hub, RoundResult
 from protocol.errors import Kind, ProofwardError
 from protocol.messages import Round, SignedMessage
 from protocol.query import Offer
 
 T = TypeVar("T")
+
+ADMISSION_SECONDS: Final = 30.0  # for members that are verifying a table which a query is about
 
 log = structlog.get_logger("pipeline")
 
@@ -99,11 +103,12 @@ class Pipeline:
             compiled = await _off_loop(self.catalogue.compile, offer.sql, offer.dataset)
             if (compiled.plan_hash, compiled.plan.schema_hash) != (offer.plan_hash, offer.schema_hash):
                 raise OfferChanged("the dataset has another schema than when the query was submitted", hint="submit it again")
+            await self._until_admitted(offer)
 
         # 2. No early end: a hospital that is slow to decide would be left out for the speed of the others.
         async with self._step(offer, Round.DECISION):
             decided = await self._collect(offer, Round.DECISION, [], everybody)
-            committee = quorum.committee(consortium, offer, decided)
+            committee = await self._admitted(offer, decided, quorum.committee(consortium, offer, decided))
             for index, decision in committee.decisions.items():
                 name = consortium.member(index).name
                 await self._tell(offer, progress.decided(name, decision.accept, decision.refusal))
@@ -157,6 +162,22 @@ class Pipeline:
             await self._verify(bundle)
             digest = statement_digest(statement).hex()
             return await _off_loop(self.queries.attest, offer.query_id, bundle.encoded, digest)
+
+    async def _until_admitted(self, offer: Offer) -> None:
+        """Wait a moment for members that have not verified the tables yet, so that they are not absent from the verdicts."""
+        roots = await _off_loop(self.catalogue.in_question, offer.dataset, offer.submitted_at)
+        if await self.hub.waited_for(roots):
+            await self._tell(offer, progress.waiting(DatasetNotAdmitted.code))
+            await self.hub.until_admitted(roots, self.clock.now() + ADMISSION_SECONDS)
+
+    async def _admitted(self, offer: Offer, decided: RoundResult, found: quorum.Committee) -> quorum.Committee:
+        """The committee whose deals enough members can judge. As of the round's closing: the same again after a crash."""
+        holders = await self.hub.admitted_by(found.roots, at=decided.closed_at)
+        kept = quorum.admitted(self.trust.consortium, found, holders)
+        for index in sorted(set(found.decisions) - set(kept.decisions)):
+            name = self.trust.consortium.member(index).name
+            await self._tell(offer, progress.left_out(name, DatasetNotAdmitted.code))
+        return kept
 
     async def _publish(self, offer: Offer, attested: bytes) -> None:
         """Steps 9 and 10."""

@@ -46,6 +46,11 @@ class Committee:
         return [index for index, decision in sorted(self.decisions.items()) if decision.accept]
 
     @property
+    def roots(self) -> list[str]:
+        """The tables from which hospitals will answer."""
+        return [decision.root for _, decision in sorted(self.decisions.items()) if decision.root is not None]
+
+    @property
     def members(self) -> list[int]:
         """Members that gave one-time keys and so do committee duty."""
         return [index for index, decision in sorted(self.decisions.items()) if decision.keys]
@@ -55,6 +60,22 @@ def committee(consortium: Consortium, offer: Offer, decided: RoundResult) -> Com
     """The committee that the decisions make."""
     messages = {message.sender: message for message in usable(consortium, offer, decided.messages.values())}
     return Committee(messages, _open(consortium, offer, Round.DECISION, messages, Decision))
+
+
+def admitted(consortium: Consortium, found: Committee, holders: Mapping[str, frozenset[int]]) -> Committee:
+    """The committee without hospitals that would answer from a table that fewer than a quorum of members have verified.
+
+    The others could not judge such a deal, and one hospital with an invented root would stop every query.
+
+    Args:
+        holders: the members that verified a root's package, when the decisions were closed.
+    """
+    kept = {
+        index: decision
+        for index, decision in found.decisions.items()
+        if decision.root is None or len(holders.get(decision.root, ())) >= consortium.quorum
+    }
+    return Committee({index: found.messages[index] for index in kept}, kept)
 
 
 def check_committee(consortium: Consortium, found: Committee, decided: RoundResult) -> None:

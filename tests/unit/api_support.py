@@ -121,7 +121,10 @@ def make_ground(directory: Path, database_url: str | None = None) -> Ground:
     ledger = ensure_contract(_client(ground), trust, _publisher(ground, hub_key, None))
     for index, hospital in world.hospitals.items():
         for signed in world.node(index).registrations():
-            HubStore(engine).add_registration(signed, clock.now())
+            root, store = signed.registration.root, HubStore(engine)
+            store.add_registration(signed, hospital.datasets.package(root), clock.now())
+            for other in world.indices:
+                store.add_admission(root, other, clock.now())
             call = Call(contract, register_call(anchor, signed.registration).calldata)
             poster = _publisher(ground, hospital.identity.keys.attestation, ledger)
             poster.submit(f"register/{signed.registration.root}", partial(copy.copy, call))
