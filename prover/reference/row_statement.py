@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 from protocol.errors import MalformedInput
 from protocol.parameters import GROUP_ORDER, MAX_CELLS, MAX_CHUNK_ROWS
@@ -13,8 +14,9 @@ from prover.reference.relation import Form, Relation, Term, decode_relation
 from prover.reference.row_proof import ProofShape
 from prover.rows import RowStatement
 
-HASH_BYTES = 32
-BOOLEAN_ROUND_DEGREE = 3  # of eq (b^2 - b) in a bit of t
+HASH_BYTES: Final = 32
+BOOLEAN_ROUND_DEGREE: Final = 3  # of eq (b^2 - b) in a bit of t
+FIRST_POWER: Final = 0  # of alpha: p(d) of the first boolean digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class PublicInput:
     def all_terms(self, alpha: int, eq_tau: int) -> list[Term]:
         """alpha^p(d) eq(tau,r_t) (phi_d phi_d - phi_d) of every boolean digit, and then the terms of the relation."""
         boolean = len(self.relation.boolean)
-        weights = [pow(alpha, p, GROUP_ORDER) * eq_tau for p in range(boolean)]
-        own: list[list[Term]] = [[(weight, (d, d)), (-weight, (d,))] for d, weight in enumerate(weights)]
+        weights = [pow(alpha, FIRST_POWER + place, GROUP_ORDER) * eq_tau for place in range(boolean)]
+        own: list[list[Term]] = [[(weight, (j, j)), (-weight, (j,))] for j, weight in enumerate(weights)]
         return [*chain(*own), *((a, tuple(boolean + j for j in factors)) for a, factors in self.relation.terms)]
 
 

@@ -5,7 +5,7 @@
     2. The transcript is run over the proof: all challenges.
     3. Five equations of points: `rounds`, `evaluations`, `cells`, `rows`, `product`.
 
-The first proof that fails, and in it the first step, is named.
+All proofs are decoded before any equation is checked. The first that fails is named, and in it the first step.
 """
 
 import os
@@ -46,13 +46,15 @@ def verify_rows(instances: Sequence[RowInstance], *, entropy: Callable[[int], by
     if not callable(entropy):
         raise KernelArgumentInvalid("the entropy source is not callable")
     for index, instance in enumerate(require_sequence("instances", instances)):
+        _decode(index, instance)  # not kept: a proof with its commitments takes megabytes
+    for index, instance in enumerate(instances):
         _verify(index, instance)
 
 
-def _verify(index: int, instance: RowInstance) -> None:
-    statement = instance.statement
+def _decode(index: int, instance: RowInstance) -> tuple[PublicInput, list[list[Point]], RowProof]:
+    """Statement, commitments C[d,t,i] and proof."""
     with _step(index, "relation"):
-        public = read_statement(statement)
+        public = read_statement(instance.statement)
     with _step(index, "commitments"):
         digits = read_commitments(public, instance.points)
     shape = public.proof_shape
@@ -62,8 +64,12 @@ def _verify(index: int, instance: RowInstance) -> None:
         proof = decode_row_proof(instance.proof, shape)
     if any(map(is_identity, proof.points)):
         raise RowProofInvalid("a point of the proof is the identity", where="identity", index=index)
+    return public, digits, proof
 
-    challenges = derive_challenges(statement, public, proof)
+
+def _verify(index: int, instance: RowInstance) -> None:
+    public, digits, proof = _decode(index, instance)
+    challenges = derive_challenges(instance.statement, public, proof)
     for name, u in challenges.u.items():
         if 0 in u:
             raise RowProofInvalid("a challenge of a fold is 0, which has no inverse", where=name, index=index)
