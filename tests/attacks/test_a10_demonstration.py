@@ -63,7 +63,7 @@ def _public(demo: Demonstration) -> dict[str, bytes]:
     paths += [path for path in (trial / "hub" / "state").rglob("*") if path.is_file() and path.name != "operator.key"]
     paths += [trial / "trust.toml", trial / "consortium.json", trial / "README.txt", trial / "hub" / "hub.toml"]
     found = {str(path.relative_to(demo.directory)): path.read_bytes() for path in paths}
-    assert {"logs/hub.log", "trial/hub/state/hub.db", "trial/hub/state/chain.journal", "count.bundle.json"} <= set(found)
+    assert {"logs/hub.log", "trial/hub/state/hub.db", "trial/hub/state/chain.journal", "count.evidence.zip"} <= set(found)
     found["report"] = json.dumps(demo.report).encode()
     return found
 

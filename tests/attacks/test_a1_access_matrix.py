@@ -25,8 +25,10 @@ EXPECTED = {
     ("GET", "/v1/queries/{query_id}/events"): "buyer operator",
     ("GET", "/v1/queries/{query_id}/result"): "buyer",
     ("GET", "/v1/queries/{query_id}/bundle"): "buyer auditor",
+    ("GET", "/v1/queries/{query_id}/evidence"): "buyer auditor",
     ("GET", "/v1/datasets"): KEYS,
     ("GET", "/v1/datasets/{name}"): KEYS,
+    ("GET", "/v1/datasets/roots/{root}/package"): "buyer other auditor",
     ("GET", "/v1/attestations"): "buyer other auditor",
     ("GET", "/v1/attestations/{attestation_id}"): "buyer auditor",
     ("GET", "/v1/keys"): "operator",
@@ -47,6 +49,7 @@ OWNED = {
     ("GET", "/v1/queries/{query_id}/events"),
     ("GET", "/v1/queries/{query_id}/result"),
     ("GET", "/v1/queries/{query_id}/bundle"),
+    ("GET", "/v1/queries/{query_id}/evidence"),
     ("GET", "/v1/attestations/{attestation_id}"),
 }
 BODIES: dict[str, Any] = {
@@ -107,6 +110,7 @@ async def test_the_matrix(ground: Ground) -> None:
             "query_id": query_id,
             "attestation_id": status["attestation"],
             "name": "survey",
+            "root": running.services.catalogue.registrations()[0].registration.root,
             "code": "internal",
             "key_id": victim,
         }
@@ -180,7 +184,7 @@ async def test_lists_hold_only_what_the_caller_owns(ground: Ground) -> None:
         assert mine != theirs  # the same key of another buyer is another query
         assert [each["id"] for each in (await acme.get("/v1/queries")).json()["queries"]] == [mine]
         assert [each["id"] for each in (await rival.get("/v1/queries?before=100")).json()["queries"]] == [theirs]
-        for path in ("", "/events", "/result", "/bundle"):
+        for path in ("", "/events", "/result", "/bundle", "/evidence"):
             assert (await acme.get(f"/v1/queries/{theirs}{path}")).json()["code"] == "query-not-found"
     async with running.http(running.key(Role.OPERATOR)) as operator:
         listed = (await operator.get("/v1/queries")).json()["queries"]

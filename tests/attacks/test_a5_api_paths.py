@@ -40,7 +40,9 @@ TEMPLATES = {
     "/v1/queries/{}/events": Role.OPERATOR,
     "/v1/queries/{}/result": Role.BUYER,
     "/v1/queries/{}/bundle": Role.AUDITOR,
+    "/v1/queries/{}/evidence": Role.AUDITOR,
     "/v1/datasets/{}": Role.AUDITOR,
+    "/v1/datasets/roots/{}/package": Role.AUDITOR,
     "/v1/attestations/{}": Role.AUDITOR,
     "/v1/keys/{}": Role.OPERATOR,
 }

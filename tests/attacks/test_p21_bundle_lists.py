@@ -24,6 +24,7 @@ BUNDLE_LISTS = {
     "registrations",
     "contributions",
     "contributions.*.contribution.sharing",
+    "proofs",
     "decisions",
     "freezes",
     "record.registrations",
@@ -75,7 +76,7 @@ def foreign(path: Path, other: Any) -> list[Any]:
 
 def refusing_step(bundle: Any) -> str:
     with pytest.raises(VerificationFailed) as raised:
-        verify_bundle(canonical.encode(bundle), WORLD.trust)
+        verify_bundle(canonical.encode(bundle), WORLD.trust, WORLD.datasets)
     return raised.value.step
 
 
@@ -105,7 +106,7 @@ def test_a_list_of_a_bundle_has_one_length(name: str) -> None:
                 forged = replaced(bundle, path, variant)
                 if name == "record.registrations" and variant == []:
                     # The record may lack the registrations, but never some of them: this file says less, not otherwise.
-                    verify_bundle(canonical.encode(forged), WORLD.trust)
+                    verify_bundle(canonical.encode(forged), WORLD.trust, WORLD.datasets)
                     continue
                 tried += 1
                 refusing_step(forged)
@@ -157,13 +158,14 @@ def test_nobody_took_part() -> None:
     everybody = [{"hospital": i, "reason": "no-answer"} for i in WORLD.indices]
     statement["predicate"] |= {"parts": [], "left_out": everybody, "blamed": [], "logs": []}
     bundle = with_payload(full, statement, WORLD)
-    bundle |= {"decisions": [], "contributions": [], "registrations": [], "record": None}
+    bundle |= {"decisions": [], "contributions": [], "proofs": [], "registrations": [], "record": None}
     bundle["envelope"]["signatures"] = []
     assert refusing_step(bundle) == "signatures"
     # An audit goes on behind the signatures, and no later step is content with nothing.
-    failed = {check.name: check.reason for check in audit(canonical.encode(bundle), WORLD.trust).checks if check.reason}
+    report = audit(canonical.encode(bundle), WORLD.trust, datasets=WORLD.datasets)
+    failed = {check.name: check.reason for check in report.checks if check.reason}
     assert failed["participants"] == "no hospital took part"
-    assert {"datasets", "contributions", "freeze"} <= set(failed)
+    assert {"datasets", "admission", "contributions", "proofs", "freeze"} <= set(failed)
 
 
 def test_an_empty_plan_is_refused() -> None:

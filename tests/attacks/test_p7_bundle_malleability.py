@@ -1,6 +1,7 @@
 """P7: a bundle has one encoding. Every other file is refused, or the same file."""
 
 import base64
+import itertools
 import json
 import random
 from functools import cache
@@ -12,6 +13,7 @@ from eth_utils.crypto import keccak
 
 from attestation.bundle import Bundle, with_record
 from attestation.errors import VerificationFailed
+from attestation.evidence import encode_evidence
 from attestation.verify import verify_bundle
 from protocol import canonical
 from tests.vectors.bundles.forge import PAYLOAD, as_json, at, lists, pattern, payload_of, replaced, with_payload
@@ -37,7 +39,7 @@ def opened() -> bytes:
 
 def refusing_step(data: bytes) -> str:
     with pytest.raises(VerificationFailed) as raised:
-        verify_bundle(data, WORLD.trust)
+        verify_bundle(data, WORLD.trust, WORLD.datasets)
     return raised.value.step
 
 
@@ -48,8 +50,8 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 
 def test_the_bundles_under_attack_are_good() -> None:
-    verify_bundle(whole(), WORLD.trust)
-    verify_bundle(opened(), WORLD.trust)
+    verify_bundle(whole(), WORLD.trust, WORLD.datasets)
+    verify_bundle(opened(), WORLD.trust, WORLD.datasets)
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -65,6 +67,36 @@ def test_a_flipped_bit_is_refused(part: int) -> None:
 def test_every_flipped_bit_is_refused(data: Any) -> None:
     for bit in range(8 * len(data())):
         refusing_step(flipped(data(), bit))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_flipped_bit_in_a_package_is_refused(part: int) -> None:
+    table = WORLD.tables[1 + part % 2]
+    root, package = table.registration.root, table.package
+    # In the registration, the commitments, and the admission proofs.
+    ends = (0, len(package) // 20, len(package) - sum(map(len, table.admission)), len(package))
+    for start, end in itertools.pairwise(ends):
+        for bit in random.Random(part).sample(range(8 * start, 8 * end), 25):
+            with pytest.raises(VerificationFailed) as raised:
+                verify_bundle(opened(), WORLD.trust, WORLD.datasets | {root: flipped(package, bit)})
+            assert (raised.value.step, raised.value.undecided) == ("admission", False)
+
+
+@pytest.mark.parametrize(
+    "forge", [lambda data: data + b"\0", lambda data: data[:-1], lambda data: b"", lambda data: data * 2]
+)
+def test_another_length_of_a_package_is_refused(forge: Any) -> None:
+    root, package = WORLD.tables[2].registration.root, WORLD.tables[2].package
+    with pytest.raises(VerificationFailed) as raised:
+        verify_bundle(opened(), WORLD.trust, WORLD.datasets | {root: forge(package)})
+    assert (raised.value.step, raised.value.undecided) == ("admission", False)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_flipped_bit_in_an_evidence_file_is_refused(part: int) -> None:
+    data = encode_evidence(opened(), WORLD.datasets)
+    for bit in random.Random(part).sample(range(8 * len(data)), 60):
+        refusing_step(flipped(data, bit))
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ WORLD = World()
 ANSWER = WORLD.ask(COUNT, label="context")
 OTHER = WORLD.ask(COUNT, label="another query")
 OTHER_HASH = "ab" * 32
-POINT = OTHER.dealt[2][0].contribution.commitment
+POINT = OTHER.dealt[2].contribution.commitment
 
 
 def refused(answer: Answer, trust: Trust | None = None) -> VerificationFailed:
     with pytest.raises(VerificationFailed) as raised:
-        verify_bundle(answer.bundle, trust or WORLD.trust)
+        verify_bundle(answer.bundle, trust or WORLD.trust, answer.datasets)
     return raised.value
 
 
@@ -43,8 +43,8 @@ def editing(kind: type[Any], who: Callable[[Any], bool], **members: Any) -> Answ
 
 
 def test_the_evidence_is_good_where_it_belongs() -> None:
-    verify_bundle(ANSWER.bundle, WORLD.trust)
-    verify_bundle(editing(Offer, lambda _: False).bundle, WORLD.trust)
+    verify_bundle(ANSWER.bundle, WORLD.trust, ANSWER.datasets)
+    verify_bundle(editing(Offer, lambda _: False).evidence, WORLD.trust)
 
 
 # Contributions: one hospital's, by field.
@@ -77,7 +77,7 @@ def test_a_contribution_of_another_context_is_refused(field: str) -> None:
         parts = tuple(changed(part, root=ANSWER.decided[part.hospital].root) for part in answer.statement.predicate.parts)
         answer.__dict__["statement"] = changed(answer.statement, predicate=changed(answer.statement.predicate, parts=parts))
     error = refused(answer)
-    assert (error.step, error.number) == ("contributions", 10)
+    assert (error.step, error.number) == ("contributions", 11)
     assert error.message == f"the contribution of member 2 is bound to another {named}"
 
 
@@ -213,10 +213,10 @@ def test_another_consortium_is_refused() -> None:
 def test_another_threshold_is_refused() -> None:
     world = World(n=5, t=2, patients=20)
     bundle = world.ask(COUNT, minimum_cohort=1).bundle
-    verify_bundle(bundle, world.trust)
+    verify_bundle(bundle, world.trust, world.datasets)
     lower = trust_in(changed(world.consortium, threshold=1), world.chain, world.trust.generators)
     with pytest.raises(VerificationFailed) as raised:
-        verify_bundle(bundle, lower)
+        verify_bundle(bundle, lower, world.datasets)
     assert raised.value.step == "consortium"
 
 
@@ -244,7 +244,7 @@ def test_other_generators_are_refused() -> None:
 
 def test_a_dataset_that_is_not_pinned_is_refused() -> None:
     pins = [PinnedDataset(hospital=part.hospital, root=part.root) for part in ANSWER.statement.predicate.parts]
-    verify_bundle(ANSWER.bundle, changed(WORLD.trust, datasets=tuple(pins)))
+    verify_bundle(ANSWER.bundle, changed(WORLD.trust, datasets=tuple(pins)), WORLD.datasets)
     assert refused(ANSWER, changed(WORLD.trust, datasets=tuple(pins[:3]))).step == "datasets"
     moved = changed(pins[0], hospital=2)
     assert refused(ANSWER, changed(WORLD.trust, datasets=(moved, *pins[1:]))).step == "datasets"
@@ -258,6 +258,7 @@ def test_a_dataset_that_is_not_pinned_is_refused() -> None:
     [
         ("envelope", "participants"),
         ("contributions", "contributions"),
+        ("proofs", "proofs"),
         ("decisions", "participants"),
         ("freezes", "freeze"),
     ],
@@ -280,7 +281,7 @@ def test_a_record_of_another_query_is_refused() -> None:
 
 def step_of(bundle: Any, trust: Trust | None = None) -> str:
     with pytest.raises(VerificationFailed) as raised:
-        verify_bundle(canonical.encode(bundle), trust or WORLD.trust)
+        verify_bundle(canonical.encode(bundle), trust or WORLD.trust, WORLD.datasets)
     return raised.value.step
 
 
@@ -291,5 +292,5 @@ def test_the_kinds_of_documents_that_are_edited_are_all_that_are_signed() -> Non
         edited.append(type(document).__name__)
         return document
 
-    verify_bundle(WORLD.ask(COUNT, label="context", edit=edit).bundle, WORLD.trust)
+    verify_bundle(WORLD.ask(COUNT, label="context", edit=edit).bundle, WORLD.trust, WORLD.datasets)
     assert set(edited) == {"Offer", "Registration", "Decision", "Contribution", "Freeze", "Statement"}

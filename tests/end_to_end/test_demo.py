@@ -29,6 +29,7 @@ def test_every_answer_equals_the_pooled_one(demo: Demonstration) -> None:
         assert len(question["verified"]) == len(question["pooled"]) > 0
         assert len(question["hospitals"]) == 4
         assert question["audit"]["verdict"] == "verified"
+        assert question["audit"]["assurance"]["contribution"] == question["audit"]["assurance"]["dataset"] == "proven"
     # A number that anybody can find in the published survey: 8,366 rows, of which 231 are what the first question counts.
     assert sum(report["rows"].values()) == 8366
     assert all(rows > 1900 for rows in report["rows"].values())
@@ -37,26 +38,34 @@ def test_every_answer_equals_the_pooled_one(demo: Demonstration) -> None:
     assert report["questions"][2]["suppressed_groups"] == 5
 
 
-def test_both_forgeries_are_refused_at_the_step_that_catches_them(demo: Demonstration) -> None:
+def test_the_verifier_in_pure_python_says_the_same(demo: Demonstration) -> None:
+    first = demo.report["questions"][0]
+    assert first["reference"] == first["audit"]
+
+
+def test_every_forgery_is_refused_at_the_step_that_catches_it(demo: Demonstration) -> None:
     report = demo.report
     assert [(each["name"], each["check"]) for each in report["forgeries"]] == [
         ("forged-by-a-stranger", "signatures"),
         ("forged-by-everybody", "aggregate"),
+        ("overstated-by-a-hospital", "proofs"),
     ]
 
 
 def test_the_time_of_every_phase_is_told(demo: Demonstration) -> None:
     report = demo.report
-    assert {"consortium", "tables", "start", "datasets", "audits", "forgeries", "total"} <= set(report["seconds"])
+    assert {"consortium", "tables", "start", "datasets", "audits", "reference", "forgeries", "total"} <= set(
+        report["seconds"]
+    )
 
 
-def test_a_kept_bundle_is_audited_by_the_command_line(demo: Demonstration) -> None:
+def test_kept_evidence_is_audited_by_the_command_line(demo: Demonstration) -> None:
     directory = demo.directory
-    command = [sys.executable, "-m", "proofward", "audit", "count.bundle.json", "--trust", "trial/trust.toml"]
+    command = [sys.executable, "-m", "proofward", "audit", "count.evidence.zip", "--trust", "trial/trust.toml"]
     true = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert true.returncode == 0, true.stderr
     assert re.search(r"Verdict:\s+verified", true.stdout)
-    command[4] = "forged-by-a-stranger.bundle.json"
+    command[4] = "forged-by-a-stranger.evidence.zip"
     forged = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert forged.returncode == 1
     assert re.search(r"Verdict:\s+refused.*signatures", forged.stdout)
@@ -64,8 +73,8 @@ def test_a_kept_bundle_is_audited_by_the_command_line(demo: Demonstration) -> No
 
 def test_the_access_logs_lead_to_what_was_attested(demo: Demonstration) -> None:
     directory = demo.directory
-    bundles = [part for name in ("count", "means", "two-way") for part in ("--bundle", f"{name}.bundle.json")]
-    command = [sys.executable, "-m", "proofward", "log", "verify", "trial/nodes/lakeview/node.toml", *bundles]
+    files = [part for name in ("count", "means", "two-way") for part in ("--evidence", f"{name}.evidence.zip")]
+    command = [sys.executable, "-m", "proofward", "log", "verify", "trial/nodes/lakeview/node.toml", *files]
     run = subprocess.run([*command, "--trust", "trial/trust.toml", "--json"], cwd=directory, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     found = json.loads(run.stdout)

@@ -56,13 +56,13 @@ def test_a_query_gives_the_pooled_answer(client: Client, publication: str) -> No
 
 def test_the_audit_accepts_it_offline_and_against_the_chain(running: Consortium, client: Client, tmp_path: Path) -> None:
     result = client.query("SELECT sex, COUNT(*) FROM visits GROUP BY sex", purpose="research", progress=False)
-    bundle = result.attestation.save(tmp_path / "bundle.json")
+    evidence = result.attestation.save(tmp_path / "evidence.zip")
     rpc = _rpc(running)
     for options in ([], ["--rpc", rpc]):
-        code, report = _audit(bundle, running, *options)
+        code, report = _audit(evidence, running, *options)
         assert (code, report["verdict"]) == (0, "verified"), report
     # The same file against a chain that does not answer: nobody can tell.
-    code, report = _audit(bundle, running, "--rpc", "http://127.0.0.1:9")
+    code, report = _audit(evidence, running, "--rpc", "http://127.0.0.1:9")
     assert code == 2, report
 
 
@@ -96,9 +96,9 @@ def _rpc(running: Consortium) -> str:
     return next(line.split('"')[1] for line in config.splitlines() if line.startswith("rpc"))
 
 
-def _audit(bundle: Path, running: Consortium, *options: str) -> tuple[int, dict[str, object]]:
+def _audit(evidence: Path, running: Consortium, *options: str) -> tuple[int, dict[str, object]]:
     process = subprocess.run(
-        [sys.executable, "-m", "proofward", "audit", str(bundle), "--trust", str(running.trial.trust), "--json", *options],
+        [sys.executable, "-m", "proofward", "audit", str(evidence), "--trust", str(running.trial.trust), "--json", *options],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return process.returncode, json.loads(process.stdout)

@@ -14,9 +14,9 @@ async def test_a_query_is_answered_attested_and_posted(tmp_path: Path, database_
         accepted = (await submit(buyer)).json()
         status = await ended(buyer, accepted["id"])
         assert status["state"] == "done", status
-        bundle = (await buyer.get(f"/v1/queries/{accepted['id']}/bundle")).content
+        evidence = (await buyer.get(f"/v1/queries/{accepted['id']}/evidence")).content
         result = (await buyer.get(f"/v1/queries/{accepted['id']}/result")).json()
-    verified = verify_bundle(bundle, ground.trust)
+    verified = verify_bundle(evidence, ground.trust)
     assert verified.statement.predicate.offer.sql == SQL
     assert verified.record is not None
     assert len(verified.record.registrations) == 4

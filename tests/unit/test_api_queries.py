@@ -16,12 +16,14 @@ from api.migrations import upgrade
 from api.offers import Submission
 from api.settings import Rounds
 from api.store import QueryStore
+from attestation.evidence import decode_evidence
+from attestation.verify import verify_bundle
 from mpc_nodes.database import create_engine
 from mpc_nodes.policy import parse_policy
 from protocol.messages import Round
 from protocol.relay import RoundRequest
 from tests.simulation.direct import POLICY
-from tests.unit.api_support import FAST, SQL, SUBMISSION, Ground, Running, ended, make_ground, submit
+from tests.unit.api_support import FAST, SQL, SUBMISSION, Ground, Running, ended, make_ground, submit, tight
 
 HURRIED = FAST.model_copy(
     update={"rounds": Rounds(decision=2, deal=2, verdict=2, freeze=2, open=2, attest=2, grace=0.05, query_lifetime=60)}
@@ -170,7 +172,7 @@ async def fails(running: Running, key: str, name: str = "acme", **changes: Any) 
         accepted = (await submit(client, key, **changes)).json()
         status = await ended(client, accepted["id"])
         assert status["state"] == "failed", status
-        for path in ("result", "bundle"):
+        for path in ("result", "bundle", "evidence"):
             answer = await client.get(f"/v1/queries/{accepted['id']}/{path}")
             assert (answer.status_code, answer.json()["code"]) == (409, "query-failed")
             assert answer.json()["where"] == status["failure"]["code"]
@@ -289,6 +291,50 @@ async def test_bundle_result_attestation_and_dataset_agree(ground: Ground, runni
     assert 'proofward_step_seconds_count{step="attest"}' in metrics
     assert "proofward_nodes_connected 4.0" in metrics
     assert early not in metrics
+
+
+async def test_the_evidence_file_is_the_bundle_with_the_packages(ground: Ground, running: Running) -> None:
+    async with buyer(running) as client:
+        query_id = (await submit(client, "evidence-query")).json()["id"]
+        unfinished = await client.get(f"/v1/queries/{query_id}/evidence")
+        if unfinished.status_code != 200:
+            assert unfinished.json()["code"] == "query-unfinished"
+        await ended(client, query_id)
+        answer = await client.get(f"/v1/queries/{query_id}/evidence")
+        assert answer.headers["content-type"] == "application/zip"
+        tag = answer.headers["etag"]
+        cached = await client.get(f"/v1/queries/{query_id}/evidence", headers={"If-None-Match": tag})
+        assert (cached.status_code, cached.content) == (304, b"")
+        evidence = decode_evidence(answer.content)
+        assert evidence.bundle == (await client.get(f"/v1/queries/{query_id}/bundle")).content
+        detail = (await client.get("/v1/datasets/survey")).json()
+        assert set(evidence.datasets) == {each["root"] for each in detail["registrations"]}
+        for root, package in evidence.datasets.items():
+            alone = await client.get(f"/v1/datasets/roots/{root}/package")
+            assert (alone.content, alone.headers["content-type"]) == (package, "application/octet-stream")
+            unchanged = await client.get(f"/v1/datasets/roots/{root}/package", headers={"If-None-Match": f'"{root}"'})
+            assert unchanged.status_code == 304
+    verified = verify_bundle(answer.content, ground.trust)
+    assert verified.statement.predicate.offer.query_id == query_id
+    assert verified.assurance.contribution == verified.assurance.dataset == "proven"
+    assert running.services.downloads.under_way == 0
+
+
+async def test_an_unknown_root_has_no_package(running: Running) -> None:
+    async with buyer(running) as client:
+        for root in ("ab" * 32, "AB" * 32, "x"):
+            answer = await client.get(f"/v1/datasets/roots/{root}/package")
+            assert (answer.status_code, answer.json()["code"]) == (404, "package-not-found")
+
+
+async def test_downloads_are_bounded(ground: Ground) -> None:
+    running = ground.restart(tight(downloads=1))
+    root = running.services.catalogue.registrations()[0].registration.root
+    async with running.http(running.key(Role.AUDITOR)) as client:
+        with running.services.downloads.place():
+            answer = await client.get(f"/v1/datasets/roots/{root}/package")
+            assert (answer.status_code, answer.json()["code"]) == (429, "rate-limited")
+        assert (await client.get(f"/v1/datasets/roots/{root}/package")).status_code == 200
 
 
 async def test_pages_follow_each_other(running: Running) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from api.jobs import Jobs, NotNow
 from api.keys import Role
+from api.packages import datasets_of
 from api.posting import Poster
 from api.progress import STEPS
 from api.store import Event, QueryStore, State
@@ -117,7 +118,8 @@ async def test_a_crash_changes_nothing_but_the_time(ground: Ground, moment: str)
     assert record.state is State.DONE, record.failure
     bundle = again.services.queries.bundle(query_id)
     assert bundle is not None
-    verified = verify_bundle(bundle, ground.trust)
+    datasets = datasets_of(Bundle.from_bytes(bundle, limit=1 << 24), again.services.packages)
+    verified = verify_bundle(bundle, ground.trust, datasets)
     assert verified.record is not None
     assert sum(row[1] for row in verified.result.rows if isinstance(row[1], int)) == len(ground.world.pooled)
     if fixed is not None:

@@ -35,7 +35,7 @@ def test_a_command_of_the_guide_verifies_the_bundle(command: str) -> None:
 
 
 def test_the_guide_has_commands() -> None:
-    assert len(commands()) == 2
+    assert len(commands()) == 3
 
 
 @pytest.mark.parametrize("program", blocks("python"))
@@ -49,6 +49,6 @@ def test_every_step_is_explained() -> None:
     for step in STEPS:
         assert f"| {step.number} | {step.name} |" in SPECIFICATION
         assert f"{step.number} {step.name}" in GUIDE
-    for number, name in ((16, "contract"), (17, "registered"), (18, "posted")):
+    for number, name in ((18, "contract"), (19, "registered"), (20, "posted")):
         assert f"| {number} | {name} |" in SPECIFICATION
         assert f"{number} {name}" in GUIDE

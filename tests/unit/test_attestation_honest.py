@@ -46,7 +46,7 @@ def ask(world: World, shape: str) -> Answer:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_honest_bundle_verifies(world: World, shape: str) -> None:
     answer = ask(world, shape)
-    verified = verify_bundle(answer.bundle, world.trust)
+    verified = verify_bundle(answer.bundle, world.trust, world.datasets)
     assert [member.index for member in verified.participants] == answer.qualified
     assert verified.statement == answer.statement
     assert verified.record is None
@@ -57,7 +57,7 @@ def test_the_table_is_that_of_the_pooled_rows(world: World, shape: str) -> None:
     answer = ask(world, shape)
     pooled = evaluate(answer.plan, [chunk for i in answer.qualified for chunk in world.chunks[i]])
     expected = finish(answer.plan, pooled)
-    assert verify_bundle(answer.bundle, world.trust).result.to_dict() == expected.to_dict()
+    assert verify_bundle(answer.bundle, world.trust, world.datasets).result.to_dict() == expected.to_dict()
     assert expected.rows
 
 
@@ -73,7 +73,7 @@ def test_a_bundle_with_its_record_verifies(world: World, shape: str) -> None:
     answer = ask(world, shape)
     bundle = with_record(answer.bundle, answer.record)
     assert bundle.encoded != answer.bundle.encoded
-    verified = verify_bundle(bundle, world.trust)
+    verified = verify_bundle(bundle, world.trust, world.datasets)
     assert verified.record == answer.record
 
 
@@ -85,7 +85,7 @@ def test_only_a_public_and_complete_aggregate_is_opened_on_chain(world: World) -
 def test_the_statement_is_the_same_for_every_quorum_of_shares(world: World) -> None:
     answer = ask(world, "suppressed")
     sums = {
-        member: prover.add_vectors([answer.dealt[i][1][member - 1] for i in answer.qualified]) for member in world.indices
+        member: prover.add_vectors([answer.dealt[i].shares[member - 1] for i in answer.qualified]) for member in world.indices
     }
     pairs = [(a, b) for a in sums for b in sums if a < b]
     assert {prover.interpolate({a: sums[a], b: sums[b]}, world.t, world.n) for a, b in pairs} == {answer.secrets}
@@ -97,28 +97,29 @@ def test_consortia_of_other_sizes(n: int, t: int) -> None:
     bundle = world.ask(COUNT, minimum_cohort=2).bundle
     assert len(bundle.envelope.signatures) == t + 1
     assert len(bundle.freezes) == (n + t) // 2 + 1
-    verify_bundle(bundle, world.trust)
+    verify_bundle(bundle, world.trust, world.datasets)
 
 
 def test_the_audit_of_an_honest_bundle_passes_every_check(world: World) -> None:
     answer = ask(world, "refusing_hospital")
-    report = audit(with_record(answer.bundle, answer.record).encoded, world.trust)
+    report = audit(with_record(answer.bundle, answer.record).encoded, world.trust, datasets=world.datasets)
     assert report.verdict is Verdict.VERIFIED
     assert report.exit_code == 0
     assert {str(check.outcome) for check in report.checks} == {"pass"}
-    assert [check.number for check in report.checks] == list(range(1, 16))
+    assert [check.number for check in report.checks] == list(range(1, 18))
     members = report.to_dict()
     assert members["verdict"] == "verified"
     assert members["query"]["left_out"] == [{"hospital": "bravo", "reason": "policy-buyer"}]
-    assert members["result"] == verify_bundle(answer.bundle, world.trust).result.to_dict()
-    assert any("contribution" in sentence for sentence in members["not_proven"])
+    assert members["result"] == verify_bundle(answer.bundle, world.trust, world.datasets).result.to_dict()
+    assert members["assurance"] == {"aggregate": "proven", "contribution": "proven", "dataset": "proven", "noise": "none"}
+    assert any("noise" in sentence for sentence in members["not_proven"])
     text = report.render()
     assert "Verdict:    verified" in text
     assert "bravo (policy-buyer)" in text
 
 
 def test_without_a_record_the_audit_says_not_posted(world: World) -> None:
-    report = audit(ask(world, "count").bundle.encoded, world.trust)
+    report = audit(ask(world, "count").evidence, world.trust)
     assert report.exit_code == 0
-    assert str(report.checks[14].outcome) == "not-checked"
-    assert report.checks[14].reason.startswith("not posted")
+    assert str(report.checks[16].outcome) == "not-checked"
+    assert report.checks[16].reason.startswith("not posted")

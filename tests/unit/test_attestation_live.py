@@ -75,14 +75,18 @@ def bundle(posted: Posted) -> Bundle:
     return posted.post()
 
 
+def audited(posted: Posted, bundle: Bundle, connect: Callable[[], Ledger], **options: int) -> AuditReport:
+    return audited(posted, bundle, connect, **options)
+
+
 def outcomes(report: AuditReport) -> dict[str, str]:
-    return {check.name: str(check.outcome) for check in report.checks if check.number > 14}
+    return {check.name: str(check.outcome) for check in report.checks if check.number > 16}
 
 
 def test_a_posted_answer_passes_every_check(posted: Posted, bundle: Bundle) -> None:
-    report = audit(bundle.encoded, posted.world.trust, posted.connect)
+    report = audited(posted, bundle, posted.connect)
     assert [check.reason for check in report.checks if check.reason] == []
-    assert (report.verdict, len(report.checks)) == (Verdict.VERIFIED, 18)
+    assert (report.verdict, len(report.checks)) == (Verdict.VERIFIED, 20)
 
 
 def test_the_transactions_of_the_record_are_what_the_contract_accepted(posted: Posted, bundle: Bundle) -> None:
@@ -96,14 +100,14 @@ def test_the_transactions_of_the_record_are_what_the_contract_accepted(posted: P
 
 
 def test_without_a_record_the_chain_itself_is_enough(posted: Posted, bundle: Bundle) -> None:
-    report = audit(changed(bundle, record=None).encoded, posted.world.trust, posted.connect)
+    report = audited(posted, changed(bundle, record=None), posted.connect)
     assert report.verdict is Verdict.VERIFIED
     assert outcomes(report) == {"record": "not-checked", "contract": "pass", "registered": "pass", "posted": "pass"}
 
 
 def test_an_answer_that_is_not_posted_leaves_the_audit_undecided(posted: Posted, bundle: Bundle) -> None:
     other = posted.world.ask(BY_SEX_AND_SMOKER, label="not posted", minimum_cohort=10)
-    report = audit(other.bundle.encoded, posted.world.trust, posted.connect)
+    report = audited(posted, other.bundle, posted.connect)
     assert (report.verdict, report.exit_code) == (Verdict.UNDECIDED, 2)
     assert outcomes(report) == {"record": "not-checked", "contract": "pass", "registered": "pass", "posted": "cannot-tell"}
 
@@ -112,16 +116,16 @@ def test_another_statement_for_the_query_is_refused(posted: Posted, bundle: Bund
     # The whole consortium answers the same query twice; the contract took the first answer.
     second = posted.world.ask(COUNT, label="live", publication="aggregate", minimum_cohort=4)
     assert second.offer == posted.answer.offer
-    report = audit(second.bundle.encoded, posted.world.trust, posted.connect)
+    report = audited(posted, second.bundle, posted.connect)
     assert report.verdict is Verdict.REFUSED
     assert report.failed_step is not None
     assert report.failed_step.name == "posted"
-    assert audit(second.bundle.encoded, posted.world.trust).verdict is Verdict.VERIFIED  # offline nobody can know
+    assert audit(second.evidence, posted.world.trust).verdict is Verdict.VERIFIED  # offline nobody can know
 
 
 def test_confirmations_are_counted(posted: Posted, bundle: Bundle) -> None:
-    assert audit(bundle.encoded, posted.world.trust, posted.connect, confirmations=1).verdict is Verdict.VERIFIED
-    report = audit(bundle.encoded, posted.world.trust, posted.connect, confirmations=1000)
+    assert audited(posted, bundle, posted.connect, confirmations=1).verdict is Verdict.VERIFIED
+    report = audited(posted, bundle, posted.connect, confirmations=1000)
     assert (report.verdict, outcomes(report)["posted"]) == (Verdict.UNDECIDED, "cannot-tell")
 
 
@@ -139,16 +143,16 @@ def test_a_chain_that_cannot_be_used(
     def connect() -> Ledger:
         raise error
 
-    report = audit(bundle.encoded, posted.world.trust, connect)
+    report = audited(posted, bundle, connect)
     assert report.verdict is verdict
-    assert report.checks[15].outcome is outcome
+    assert report.checks[17].outcome is outcome
     assert outcomes(report) | {"contract": ""} == {
         "record": "pass",
         "contract": "",
         "registered": "not-checked",
         "posted": "not-checked",
     }
-    assert report.checks[17].reason == "needs step 16 (contract)"
+    assert report.checks[19].reason == "needs step 18 (contract)"
 
 
 def test_a_silent_chain_does_not_excuse_a_bad_bundle(posted: Posted, bundle: Bundle) -> None:
@@ -156,7 +160,7 @@ def test_a_silent_chain_does_not_excuse_a_bad_bundle(posted: Posted, bundle: Bun
         raise ChainUnavailable("connection refused")
 
     bad = changed(bundle, freezes=bundle.freezes[:1])
-    assert audit(bad.encoded, posted.world.trust, connect).exit_code == 1
+    assert audited(posted, bad, connect).exit_code == 1
 
 
 class LyingLedger(Ledger):
@@ -198,7 +202,9 @@ def test_what_the_chain_says_is_compared(
     posted: Posted, bundle: Bundle, name: str, lie: Callable[[Ledger], Any], step: str, verdict: Verdict
 ) -> None:
     honest = posted.connect()
-    report = audit(bundle.encoded, posted.world.trust, lambda: LyingLedger(honest, **{name: lie(honest)}))
+    report = audit(
+        bundle.encoded, posted.world.trust, lambda: LyingLedger(honest, **{name: lie(honest)}), datasets=posted.world.datasets
+    )
     assert report.verdict is verdict
     first = next(check for check in report.checks if check.outcome is not Outcome.PASSED)
     assert first.name == step

@@ -212,7 +212,7 @@ def _checksum(address: str) -> str:
 
 
 def test_other_contributions_make_no_statement() -> None:
-    contributions = [ANSWER.dealt[i][0].contribution for i in ANSWER.qualified]
+    contributions = [ANSWER.dealt[i].contribution for i in ANSWER.qualified]
     for wrong in (contributions[:3], contributions[::-1], []):
         with pytest.raises(AttestationIncomplete):
             _build(contributions=wrong)
@@ -231,7 +231,7 @@ def _build(**members: Any) -> Any:
         "chain": WORLD.chain,
         "offer": ANSWER.offer,
         "plan": ANSWER.plan,
-        "contributions": [ANSWER.dealt[i][0].contribution for i in ANSWER.qualified],
+        "contributions": [ANSWER.dealt[i].contribution for i in ANSWER.qualified],
         "freeze": ANSWER.frozen,
         "decisions": ANSWER.decided,
         "secrets": ANSWER.secrets,
@@ -239,7 +239,7 @@ def _build(**members: Any) -> Any:
     return build_statement(**{**inputs, **members})
 
 
-@pytest.mark.parametrize("missing", ["signatures", "registrations", "contributions", "freezes"])
+@pytest.mark.parametrize("missing", ["signatures", "registrations", "contributions", "proofs", "freezes"])
 def test_an_incomplete_bundle_is_not_assembled(missing: str) -> None:
     consortium = WORLD.consortium
     pieces: dict[str, Any] = {
@@ -248,7 +248,8 @@ def test_an_incomplete_bundle_is_not_assembled(missing: str) -> None:
             for member in consortium.members
         },
         "registrations": list(ANSWER.registrations.values()),
-        "contributions": [signed for signed, _ in ANSWER.dealt.values()],
+        "contributions": [dealt.signed for dealt in ANSWER.dealt.values()],
+        "proofs": [dealt.proof for dealt in ANSWER.dealt.values()],
         "decisions": list(ANSWER.decisions.values()),
         "freezes": list(ANSWER.freezes.values()),
     }

@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from proofward.cli import app
+from protocol import canonical
 from tests.architecture.source import ROOT
 
 runner = CliRunner()
+BUNDLES = ROOT / "tests" / "vectors" / "bundles"
 
 COMMANDS = [
     ["demo"],
@@ -32,7 +34,7 @@ COMMANDS = [
     ["query"],
     ["explain"],
     ["status"],
-    ["bundle"],
+    ["evidence"],
     ["datasets"],
     ["attestations"],
     ["audit"],
@@ -181,9 +183,36 @@ def test_something_that_is_no_bundle_is_refused(trial: Path, tmp_path: Path) -> 
     assert next(check for check in report["checks"] if check["outcome"] == "fail")["name"] == "form"
 
 
+def test_a_bundle_without_its_packages_cannot_be_told(tmp_path: Path) -> None:
+    arguments = ["audit", str(BUNDLES / "good" / "group_by.json"), "--trust", str(BUNDLES / "trust.toml")]
+    found = run(*arguments, "--json")
+    assert found.exit_code == 2
+    report = json.loads(found.stdout)
+    (open_check,) = (check for check in report["checks"] if check["outcome"] == "cannot-tell")
+    assert open_check["name"] == "admission"
+    assert "proofward evidence ID" in open_check["reason"]
+    assert "--datasets" in open_check["reason"]
+    assert (report["verdict"], report["result"]) == ("undecided", None)
+    assert run(*arguments, "--datasets", str(tmp_path)).exit_code == 2
+    assert run(*arguments, "--datasets", str(BUNDLES / "datasets")).exit_code == 0
+    # What is wrong with a bundle is wrong without packages too.
+    document = json.loads((BUNDLES / "good" / "group_by.json").read_bytes())
+    document["freezes"] = document["freezes"][:1]
+    (tmp_path / "bundle.json").write_bytes(canonical.encode(document))
+    assert run("audit", str(tmp_path / "bundle.json"), *arguments[2:]).exit_code == 1
+
+
+def test_both_verifiers_say_the_same() -> None:
+    arguments = ["audit", str(BUNDLES / "good" / "group_by.evidence.zip"), "--trust", str(BUNDLES / "trust.toml"), "--json"]
+    native, reference = json.loads(run(*arguments).stdout), json.loads(run(*arguments, "--reference").stdout)
+    assert (native.pop("verifier"), reference.pop("verifier")) == ("kernel", "reference")
+    assert native == reference
+    assert native["verdict"] == "verified"
+    assert native["assurance"]["contribution"] == "proven"
+
+
 def test_an_audit_with_an_endpoint_that_does_not_answer_cannot_tell(free_port: int) -> None:
-    bundles = ROOT / "tests" / "vectors" / "bundles"
-    arguments = ["audit", str(bundles / "good" / "group_by.json"), "--trust", str(bundles / "trust.toml")]
+    arguments = ["audit", str(BUNDLES / "good" / "group_by.evidence.zip"), "--trust", str(BUNDLES / "trust.toml")]
     assert run(*arguments).exit_code == 0
     found = run(*arguments, "--rpc", f"http://127.0.0.1:{free_port}", "--json")
     assert found.exit_code == 2

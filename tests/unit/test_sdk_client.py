@@ -19,6 +19,7 @@ import pytest
 from api.keys import Role
 from attestation.bundle import Bundle
 from attestation.errors import TrustInvalid, VerificationFailed
+from attestation.evidence import decode_evidence
 from attestation.trust import render_trust
 from attestation.verify import verify_bundle
 from circuits.errors import QueryUnknownName
@@ -70,10 +71,10 @@ async def test_a_query_is_one_call(ground: Ground, running: Running, tmp_path: P
     frame = result.to_pandas()
     assert list(frame.columns) == ["sex", "n", "total"]
     assert len(frame) == 2
-    saved = result.attestation.save(tmp_path / "bundle.json")
+    saved = result.attestation.save(tmp_path / "evidence.zip")
     assert verify_bundle(saved.read_bytes(), ground.trust).statement == result.attestation.statement
     assert result.attestation.transaction is not None
-    assert "total proven, contributions signed" in repr(result)
+    assert "total proven, contributions proven, datasets proven, noise none" in repr(result)
     assert "sex" in repr(result).splitlines()[0]
 
 
@@ -87,6 +88,9 @@ async def test_the_rest_of_the_client(running: Running) -> None:
         again = client.query(SQL, purpose="research", publication="aggregate", idempotency_key="rest-of-the-client")
         assert result.query_id == again.query_id
         assert result.attestation.bundle == again.attestation.bundle == client.bundle(result.query_id)
+        evidence = decode_evidence(client.evidence(result.query_id))
+        assert (evidence.bundle, evidence.datasets) == (result.attestation.bundle, result.attestation.datasets)
+        assert all(client.package(root) == package for root, package in evidence.datasets.items())
         assert client.attestations()[0]["id"] == result.attestation.id
         assert client.status(result.query_id)["state"] == "done"
         assert result.query_id in [each["id"] for each in client.queries()]
@@ -225,6 +229,39 @@ async def test_a_changed_bundle_is_refused(running: Running) -> None:
         assert caught.value.step == "signatures"
 
     await ask(running, work, transport=Liar(change))
+
+
+async def test_a_changed_package_is_refused_and_not_kept(running: Running) -> None:
+    def change(path: str, content: bytes) -> bytes:
+        changed = lying and path.endswith("/package")
+        return content[:-1] + bytes([content[-1] ^ 1]) if changed else content
+
+    lying = [True]
+
+    def work(client: Client) -> None:
+        with pytest.raises(VerificationFailed) as caught:
+            client.query(SQL, purpose="research", idempotency_key="changed-package")
+        assert caught.value.step == "admission"
+        lying.clear()
+        assert client.query(SQL, purpose="research", idempotency_key="changed-package").rows
+
+    await ask(running, work, transport=Liar(change))
+
+
+async def test_packages_are_fetched_once_for_many_answers(running: Running) -> None:
+    fetched: list[str] = []
+
+    def count(path: str, content: bytes) -> bytes:
+        if path.endswith("/package"):
+            fetched.append(path)
+        return content
+
+    def work(client: Client) -> None:
+        for _ in range(3):
+            client.query(SQL, purpose="research")
+
+    await ask(running, work, transport=Liar(count))
+    assert len(fetched) == len(set(fetched)) == 4
 
 
 async def test_the_answer_to_another_question_is_refused(running: Running) -> None:

@@ -45,16 +45,24 @@ class Bad:
     step: str
     number: int
     edits: dict[Path, Any] = field(default_factory=dict)
+    packages: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         edits = [{"path": list(path), "value": value} for path, value in self.edits.items()]
-        return {"of": self.of, "step": self.step, "number": self.number, "edits": edits}
+        return {"of": self.of, "step": self.step, "number": self.number, "edits": edits, "packages": list(self.packages)}
 
 
 def apply(bundle: Any, edits: list[dict[str, Any]]) -> Any:
     for edit in edits:
         bundle = replaced(bundle, tuple(edit["path"]), edit["value"])
     return bundle
+
+
+def apply_to_packages(datasets: dict[str, bytes], edits: list[dict[str, Any]]) -> dict[str, bytes]:
+    changed = {root: bytearray(package) for root, package in datasets.items()}
+    for edit in edits:
+        changed[edit["root"]][edit["at"]] ^= edit["xor"]
+    return {root: bytes(package) for root, package in changed.items()}
 
 
 @cache
@@ -76,6 +84,28 @@ def _stated(name: str, of: str, step: tuple[int, str], *edits: tuple[Path, Any])
     return Bad(name, of, step[1], step[0], {PAYLOAD: at(forged, PAYLOAD), signatures: at(forged, signatures)})
 
 
+def _built(name: str, of: str, step: tuple[int, str], **how: Any) -> Bad:
+    """The bundle of members that lie together from the beginning; what differs from the honest one are the edits."""
+    honest, forged = _json(of), as_json(WORLD.ask(COUNT, label=of, **how).bundle)
+    edits: dict[Path, Any] = {}
+    for member in ("contributions", "proofs", "freezes"):
+        pairs = enumerate(zip(honest[member], forged[member], strict=True))
+        edits |= {(member, i): new for i, (old, new) in pairs if old != new}
+    signatures: Path = ("envelope", "signatures")
+    edits |= {PAYLOAD: at(forged, PAYLOAD), signatures: at(forged, signatures)}
+    bad = Bad(name, of, step[1], step[0], edits)
+    assert apply(honest, bad.to_json()["edits"]) == forged
+    return bad
+
+
+def _one_more(hospital: int, cells: list[int]) -> list[int]:
+    return [cells[0] + 1, *cells[1:]] if hospital == 2 else cells
+
+
+def _of_another_query(hospital: int, proof: bytes) -> bytes:
+    return answers()["count_on_chain"].dealt[2].proof if hospital == 2 else proof
+
+
 def bad() -> Iterator[Bad]:
     """The bad bundles, named after what is broken."""
     count, grouped, few = _json("count"), payload_of(_json("group_by")), payload_of(_json("suppressed"))
@@ -88,7 +118,7 @@ def bad() -> Iterator[Bad]:
     spaced = base64.b64decode(at(count, PAYLOAD)).replace(b'":', b'": ', 1)
     yield _edited("statement_with_a_space", "count", (3, "statement"), {PAYLOAD: base64.b64encode(spaced).decode()})
     yield _stated("other_chain", "count", (4, "parameters"), (("predicate", "chain", "chain_id"), 1))
-    yield _stated("assurance_overstated", "count", (4, "parameters"), (("predicate", "assurance", "contribution"), "proven"))
+    yield _stated("assurance_overstated", "count", (4, "parameters"), (("predicate", "assurance", "noise"), "proven"))
     yield _edited("one_signature", "count", (5, "signatures"), {signatures: at(count, signatures)[:1]})
     yield _edited("signed_twice_by_one_member", "count", (5, "signatures"), {signatures: [at(count, signatures)[0]] * 2})
     other = at(_json("group_by"), signatures)
@@ -100,25 +130,33 @@ def bad() -> Iterator[Bad]:
     yield _edited("decision_missing", "count", (7, "participants"), {("decisions",): count["decisions"][:3]})
     salt: Path = ("registrations", 1, "registration", "salt")
     yield _edited("registration_changed", "count", (8, "datasets"), {salt: "ab" * 32})
-    yield _stated("cell_count_changed", "count", (9, "plan"), (("predicate", "cell_count"), 2))
+    named = WORLD.tables[3].registration.root
+    for name, place in (("package_commitment_changed", len(WORLD.datasets[named]) // 2), ("package_proof_changed", -1)):
+        yield Bad(name, "count", "admission", 9, packages=({"root": named, "at": place, "xor": 1},))
+    yield _stated("cell_count_changed", "count", (10, "plan"), (("predicate", "cell_count"), 2))
     swapped = [count["contributions"][i] for i in (1, 0, 2, 3)]
-    yield _edited("contributions_swapped", "count", (10, "contributions"), {("contributions",): swapped})
-    yield _edited("freeze_without_quorum", "count", (11, "freeze"), {("freezes",): count["freezes"][:2]})
+    yield _edited("contributions_swapped", "count", (11, "contributions"), {("contributions",): swapped})
+    proofs = count["proofs"]
+    yield _edited("proof_missing", "count", (12, "proofs"), {("proofs",): proofs[:3]})
+    yield _edited("proofs_swapped", "count", (12, "proofs"), {("proofs",): [proofs[i] for i in (1, 0, 2, 3)]})
+    yield _built("contribution_overstated_and_signed_by_all", "count", (12, "proofs"), lie=_one_more)
+    yield _built("proof_of_another_query", "count", (12, "proofs"), prove=_of_another_query)
+    yield _edited("freeze_without_quorum", "count", (13, "freeze"), {("freezes",): count["freezes"][:2]})
     cells = at(grouped, (*aggregate, "cells"))
-    yield _stated("negative_count", "group_by", (12, "disclosure"), ((*aggregate, "cells", 0), "-1"))
+    yield _stated("negative_count", "group_by", (14, "disclosure"), ((*aggregate, "cells", 0), "-1"))
     hidden = {(*aggregate, "cells", 0): None, (*aggregate, "suppressed"): [0], (*aggregate, "blinding"): None}
     hidden[(*aggregate, "representation")] = at(few, (*aggregate, "representation"))
-    yield _stated("suppressed_without_reason", "group_by", (12, "disclosure"), *hidden.items())
+    yield _stated("suppressed_without_reason", "group_by", (14, "disclosure"), *hidden.items())
     plan = answers()["group_by"].plan
     raised = [str(int(cells[0]) + 1), *cells[1:]]
     subject: Path = ("subject", 0, "digest", "sha256")
     lie = (((*aggregate, "cells"), raised), (subject, result_digest(plan, [int(cell) for cell in raised])))
-    yield _stated("cell_changed_and_signed_by_all", "group_by", (13, "aggregate"), *lie)
+    yield _stated("cell_changed_and_signed_by_all", "group_by", (15, "aggregate"), *lie)
     blinding = answers()["suppressed"].secrets[:32].hex()
-    yield _stated("blinding_of_suppressed_cells_shown", "suppressed", (13, "aggregate"), ((*aggregate, "blinding"), blinding))
-    yield _stated("table_changed", "group_by", (14, "result"), (subject, "ab" * 32))
+    yield _stated("blinding_of_suppressed_cells_shown", "suppressed", (15, "aggregate"), ((*aggregate, "blinding"), blinding))
+    yield _stated("table_changed", "group_by", (16, "result"), (subject, "ab" * 32))
     sender: Path = ("record", "attestation", "sender")
-    yield _edited("posted_by_another_account", "count_on_chain", (15, "record"), {sender: "0x" + "ab" * 20})
+    yield _edited("posted_by_another_account", "count_on_chain", (17, "record"), {sender: "0x" + "ab" * 20})
 
 
 def as_file(value: Any) -> bytes:

@@ -16,16 +16,17 @@ from eth_utils.address import to_checksum_address
 import prover
 from attestation.assemble import assemble_bundle
 from attestation.bundle import Bundle, ChainRecord, Transaction
+from attestation.evidence import encode_evidence
 from attestation.record import describe_transaction
 from attestation.sign import ChainCall, chain_call, register_call, sign_statement
 from attestation.statement import build_statement, decisions_digest
 from attestation.trust import Trust, trust_in
 from circuits.chunk import EncodedChunk
 from circuits.encode import encode_chunks
-from circuits.evaluate import evaluate
 from circuits.plan import Plan, compile_query
 from circuits.schema import Schema, parse_schema
 from circuits.sql import parse
+from protocol.canonical import sha256_hex
 from protocol.consortium import Consortium, Member
 from protocol.dataset import Registration, SignedRegistration
 from protocol.messages import (
@@ -41,7 +42,10 @@ from protocol.messages import (
 from protocol.query import Offer, Publication
 from protocol.signatures import sign_contribution, sign_message, sign_registration
 from protocol.statement import ChainAnchor, Statement
-from prover.commit import commit_dataset, shape
+from prover.admission import prove_admission
+from prover.commit import CommitmentBlob, DatasetCommitment, commit_dataset, shape
+from prover.contribution import ChunkCells, CommittedTable, compute_chunks, prove_contribution
+from prover.package import ChunkEvidence, admission_digest, dataset_id, encode_package
 from tests.vectors.inputs import Stream
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf")
@@ -121,11 +125,19 @@ def rows_of(hospital: int, count: int) -> Rows:
 
 @dataclass(frozen=True)
 class World:
-    """A consortium of `n` members with threshold `t`, the keys of all of them, and a registered table each."""
+    """A consortium of `n` members with threshold `t`, the keys of all of them, and a registered table each.
+
+    Attributes:
+        patients: rows of each hospital.
+        admit: changes a hospital's admission proofs before it registers them.
+    """
 
     n: int = 4
     t: int = 1
-    patients: int = 150  # of each hospital
+    patients: int = 150
+    chunk_rows: int = 1024
+    epoch: int = 1
+    admit: Callable[[int, list[bytes]], list[bytes]] = lambda _, proofs: proofs
     contract: str = "0x" + Stream("contract")(20).hex()
 
     @cached_property
@@ -165,35 +177,30 @@ class World:
 
     @cached_property
     def chunks(self) -> dict[int, list[EncodedChunk]]:
-        return {i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=1024)) for i in self.indices}
+        return {
+            i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=self.chunk_rows)) for i in self.indices
+        }
 
     @cached_property
-    def registrations(self) -> dict[int, Registration]:
-        return {i: self._register(i) for i in self.indices}
+    def tables(self) -> dict[int, "Table"]:
+        return {i: Table(self, i) for i in self.indices}
 
-    def _register(self, index: int) -> Registration:
-        committed = commit_dataset(
-            self.chunks[index],
-            dataset_id="patients",
-            epoch=1,
-            secret=Stream(f"dataset secret {index}")(32),
-            store=lambda blob: None,
-        )
-        return Registration(
-            consortium=self.consortium.digest,
-            hospital=index,
-            dataset="patients",
-            epoch=1,
-            table_schema=self.schema.canonical(),
-            schema_hash=self.schema.hash,
-            generators=prover.generator_digest(),
-            chunk_rows=committed.rows,
-            chunks=committed.chunks,
-            columns=shape(committed.rows)[1],
-            commitments=committed.root,
-            salt=Stream(f"salt {index}")(32).hex(),
-            valid_from=1_699_000_000,
-        )
+    @cached_property
+    def datasets(self) -> dict[str, bytes]:
+        """The packages of all hospitals by root, as an auditor gets them."""
+        return {table.registration.root: table.package for table in self.tables.values()}
+
+    @cached_property
+    def _proofs(self) -> dict[str, bytes]:
+        return {}
+
+    def proof(self, contribution: Contribution, plan: Plan, table: CommittedTable, cells: Sequence[ChunkCells]) -> bytes:
+        """The proof of a contribution. One that was made before is not made again: it is the same bytes."""
+        draft = contribution.digest
+        if draft not in self._proofs:
+            stream = Stream(f"proof {draft}")
+            self._proofs[draft] = prove_contribution(contribution, plan, table, cells, entropy=stream)
+        return self._proofs[draft]
 
     def ask(self, sql: str, **how: object) -> "Answer":
         """An honest answer; `how` are the fields of `Answer`."""
@@ -218,11 +225,114 @@ class World:
         return describe_transaction(bytes(Account.sign_transaction(fields, self.account(index)).raw_transaction))
 
 
+@dataclass(frozen=True)
+class Table:
+    """One hospital's registered table, with all that its owner knows. Parts are made when they are first used."""
+
+    world: World
+    index: int
+
+    @cached_property
+    def secret(self) -> bytes:
+        return Stream(f"dataset secret {self.index} {self.world.epoch}")(32)
+
+    @cached_property
+    def chunks(self) -> list[EncodedChunk]:
+        return self.world.chunks[self.index]
+
+    @cached_property
+    def blobs(self) -> list[CommitmentBlob]:
+        return []
+
+    @cached_property
+    def committed(self) -> DatasetCommitment:
+        return commit_dataset(
+            self.chunks,
+            dataset_id=dataset_id(self.index, "patients"),
+            epoch=self.world.epoch,
+            secret=self.secret,
+            store=self.blobs.append,
+        )
+
+    @cached_property
+    def draft(self) -> Registration:
+        """The registration, but for the digest of its admission."""
+        world, committed = self.world, self.committed
+        return Registration(
+            consortium=world.consortium.digest,
+            hospital=self.index,
+            dataset="patients",
+            epoch=world.epoch,
+            table_schema=world.schema.canonical(),
+            schema_hash=world.schema.hash,
+            generators=prover.generator_digest(),
+            chunk_rows=committed.rows,
+            chunks=committed.chunks,
+            columns=shape(committed.rows)[1],
+            commitments=committed.root,
+            admission="00" * 32,
+            salt=Stream(f"salt {self.index}")(32).hex(),
+            valid_from=1_699_000_000,
+        )
+
+    @cached_property
+    def admission(self) -> list[bytes]:
+        honest = prove_admission(
+            self.draft,
+            self.world.schema,
+            self.chunks,
+            self.committed.leaves,
+            self.secret,
+            entropy=Stream(f"admission {self.index}"),
+        )
+        return self.world.admit(self.index, honest)
+
+    @cached_property
+    def registration(self) -> Registration:
+        members = {name: getattr(self.draft, name) for name in Registration.model_fields}
+        return Registration(**{**members, "admission": admission_digest(self.admission)})
+
+    @cached_property
+    def package(self) -> bytes:
+        return self.package_of(sign_registration(self.world.key(self.index), self.registration))
+
+    def package_of(self, signed: SignedRegistration) -> bytes:
+        """The commitments and proofs of this table under any registration."""
+        names = [name for name, _ in self.committed.digits]
+        points = {(blob.chunk, blob.digit): blob.points for blob in self.blobs}
+        return encode_package(
+            signed,
+            [
+                ChunkEvidence(chunk.rows, {name: points[i, name] for name in names}, proof)
+                for i, (chunk, proof) in enumerate(zip(self.chunks, self.admission, strict=True))
+            ],
+        )
+
+    @cached_property
+    def owned(self) -> CommittedTable:
+        """The table as its owner proves about it."""
+        names = tuple(name for name, _ in self.committed.digits)
+        return CommittedTable(self.registration, self.committed.leaves, names, self.secret, lambda: self.chunks)
+
+
 E = TypeVar("E", Offer, Registration, Decision, Contribution, Freeze, Statement)
 
 
 class Edit(Protocol):
     def __call__(self, document: E, /) -> E: ...
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """What one hospital deals: its signed contribution, the share vectors, and the proof."""
+
+    signed: SignedContribution
+    shares: tuple[bytes, ...]
+    proof: bytes
+
+    @property
+    def contribution(self) -> Contribution:
+        return self.signed.contribution
 
 
 @dataclass(frozen=True)
@@ -235,6 +345,7 @@ class Answer:
         dropped: members that accept but are left out, with the reason.
         minimum_cohort: of every hospital's policy.
         lie: changes a hospital's cells before it commits to them.
+        prove: changes a hospital's proof before it names it.
         edit: changes any document before its author signs it. What comes later is built on the changed document, so that
             the bundle is consistent in itself: the lie of a whole consortium.
     """
@@ -249,6 +360,7 @@ class Answer:
     minimum_cohort: int = 5
     minimum_hospitals: int = 2
     lie: Callable[[int, list[int]], list[int]] = lambda _, cells: cells
+    prove: Callable[[int, bytes], bytes] = lambda _, proof: proof
     edit: Edit = lambda document: document
 
     @cached_property
@@ -275,8 +387,8 @@ class Answer:
 
     @cached_property
     def registrations(self) -> dict[int, SignedRegistration]:
-        registered = self.world.registrations.items()
-        return {i: sign_registration(self.world.key(i), self.edit(document)) for i, document in registered}
+        registered = self.world.tables.items()
+        return {i: sign_registration(self.world.key(i), self.edit(table.registration)) for i, table in registered}
 
     @cached_property
     def decided(self) -> dict[int, Decision]:
@@ -306,14 +418,17 @@ class Answer:
         return [i for i, decision in self.decided.items() if decision.accept and i not in self.dropped]
 
     @cached_property
-    def dealt(self) -> dict[int, tuple[SignedContribution, tuple[bytes, ...]]]:
-        """The signed contribution and the share vectors of each accepting hospital."""
+    def dealt(self) -> dict[int, "Dealt"]:
+        """What each accepting hospital deals."""
         return {i: self._deal(i) for i, decision in self.decided.items() if decision.accept}
 
-    def _deal(self, index: int) -> tuple[SignedContribution, tuple[bytes, ...]]:
+    def _deal(self, index: int) -> "Dealt":
         world, stream = self.world, Stream(f"dealing {self.label} {index}")
-        cells = self.lie(index, evaluate(self.plan, world.chunks[index]))
-        secrets = b"".join((prover.random_scalars(1, stream), *map(prover.scalar_from_int, cells)))
+        table = world.tables[index].owned
+        chunks = self._lying(index, compute_chunks(self.plan, table, stream))
+        cells = [sum(values) for values in zip(*(chunk.values for chunk in chunks), strict=True)]
+        blinding = prover.add_vectors([chunk.blinding for chunk in chunks])
+        secrets = b"".join((blinding, *map(prover.scalar_from_int, cells)))
         coefficients = prover.random_scalars(world.t * (1 + len(cells)), stream)
         deal = prover.deal(secrets, world.n, world.t, coefficients)
         points = [deal.commitments[j : j + 64].hex() for j in range(0, len(deal.commitments), 64)]
@@ -330,8 +445,22 @@ class Answer:
             root=self.registrations[index].registration.root,
             commitment=points[0],
             sharing=tuple(points[1:]),
+            proof="00" * 32,
         )
-        return sign_contribution(world.key(index), self.edit(contribution)), deal.shares
+        contribution = self.edit(contribution)
+        proof = self.prove(index, world.proof(contribution, self.plan, table, chunks))
+        named = contribution.model_copy(update={"proof": sha256_hex(proof)})
+        return Dealt(sign_contribution(world.key(index), named), deal.shares, proof)
+
+    def _lying(self, index: int, chunks: Sequence[ChunkCells]) -> list[ChunkCells]:
+        """The hospital's chunks; the first of them takes the lie."""
+        honest = [sum(values) for values in zip(*(chunk.values for chunk in chunks), strict=True)]
+        excess = [told - true for told, true in zip(self.lie(index, list(honest)), honest, strict=True)]
+        if not any(excess):
+            return list(chunks)
+        values = tuple(value + more for value, more in zip(chunks[0].values, excess, strict=True))
+        blinding = chunks[0].blinding
+        return [ChunkCells(values, blinding, prover.commit_outputs(values, blinding)), *chunks[1:]]
 
     @cached_property
     def frozen(self) -> Freeze:
@@ -340,7 +469,7 @@ class Answer:
             offer=self.offer.digest,
             decisions=decisions_digest(list(self.decisions.values())),
             verdicts=Stream(f"verdicts {self.label}")(32).hex(),
-            contributions=tuple(self.dealt[i][0].contribution.digest for i in self.qualified),
+            contributions=tuple(self.dealt[i].contribution.digest for i in self.qualified),
             qualified=tuple(self.qualified),
             left_out=tuple(LeftOut(hospital=i, reason=reason) for i, reason in sorted(reasons.items())),
             blamed=tuple(LeftOut(hospital=i, reason=reason) for i, reason in sorted(self.dropped.items())),
@@ -356,7 +485,7 @@ class Answer:
     def secrets(self) -> bytes:
         """The total (r, y), from the shares of the first t+1 members."""
         sums = {
-            member: prover.add_vectors([self.dealt[i][1][member - 1] for i in self.qualified])
+            member: prover.add_vectors([self.dealt[i].shares[member - 1] for i in self.qualified])
             for member in range(1, self.world.t + 2)
         }
         return prover.interpolate(sums, self.world.t, self.world.n)
@@ -368,7 +497,7 @@ class Answer:
             chain=self.world.chain,
             offer=self.offer,
             plan=self.plan,
-            contributions=[self.dealt[i][0].contribution for i in self.qualified],
+            contributions=[self.dealt[i].contribution for i in self.qualified],
             freeze=self.frozen,
             decisions=self.decided,
             secrets=self.secrets,
@@ -389,10 +518,22 @@ class Answer:
                 m.address: sign_statement(self.world.account(m.index), statement, consortium) for m in consortium.members
             },
             registrations=list(self.registrations.values()),
-            contributions=[signed for signed, _ in self.dealt.values()],
+            contributions=[dealt.signed for dealt in self.dealt.values()],
+            proofs=[dealt.proof for dealt in self.dealt.values()],
             decisions=list(self.decisions.values()),
             freezes=list(self.freezes.values()),
         )
+
+    @cached_property
+    def datasets(self) -> dict[str, bytes]:
+        """The packages of the parts by root."""
+        tables = self.world.tables
+        return {self.registrations[i].registration.root: tables[i].package_of(self.registrations[i]) for i in self.qualified}
+
+    @cached_property
+    def evidence(self) -> bytes:
+        """The evidence file."""
+        return encode_evidence(self.bundle.encoded, self.datasets)
 
     @cached_property
     def record(self) -> ChainRecord:
