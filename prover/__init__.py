@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from prover.kernel_backend import interpolate as interpolate
     from prover.kernel_backend import msm as msm
     from prover.kernel_backend import prove_representation as prove_representation
+    from prover.kernel_backend import prove_rows as prove_rows
     from prover.kernel_backend import random_scalars as random_scalars
     from prover.kernel_backend import scalar_from_int as scalar_from_int
     from prover.kernel_backend import subtract as subtract
     from prover.kernel_backend import verify_representation as verify_representation
+    from prover.kernel_backend import verify_rows as verify_rows
 
 __all__ = [
     "Deal",
@@ -48,10 +50,12 @@ __all__ = [
     "interpolate",
     "msm",
     "prove_representation",
+    "prove_rows",
     "random_scalars",
     "scalar_from_int",
     "subtract",
     "verify_representation",
+    "verify_rows",
 ]
 
 

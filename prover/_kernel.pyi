@@ -20,13 +20,15 @@ __all__ = [
     "interpolate",
     "msm",
     "prove_representation",
+    "prove_rows",
     "reduce_wide",
     "subtract",
     "verify_representation",
+    "verify_rows",
 ]
 
 class KernelError(Exception):
-    """Arguments: code, message."""
+    """Arguments: code, message; of a row proof also its index and the step."""
 
 @final
 class Transcript:
@@ -49,6 +51,24 @@ def generators_encoded(family: str, start: int, count: int) -> bytes: ...
 def interpolate(shares: list[tuple[int, bytes]], threshold: int, members: int) -> bytes: ...
 def msm(points: bytes, scalars: bytes) -> bytes: ...
 def prove_representation(indices: list[int], witness: bytes, context: bytes, nonce_seed: bytes) -> bytes: ...
+def prove_rows(
+    transcript: Transcript,
+    relation: bytes,
+    digests: bytes,
+    codes: list[bytes],
+    contexts: list[bytes],
+    key: bytes,
+    columns: int,
+    weights: bytes,
+    commitment: bytes,
+    cells: bytes,
+    blinding: bytes,
+    entropy: bytes,
+    threads: int,
+) -> bytes: ...
 def reduce_wide(data: bytes) -> bytes: ...
 def subtract(a: bytes, b: bytes) -> bytes: ...
 def verify_representation(point: bytes, indices: list[int], context: bytes, proof: bytes) -> None: ...
+def verify_rows(
+    instances: list[tuple[Transcript, bytes, bytes, list[bytes], int, int, bytes, bytes, bytes]], entropy: bytes, threads: int
+) -> None: ...

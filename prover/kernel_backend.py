@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from protocol.parameters import GROUP_ORDER, SCALAR_BYTES
 from prover import _kernel
 from prover.dealing import Deal
-from prover.errors import KernelArgumentInvalid, ShareIndexInvalid, from_kernel
+from prover.errors import KernelArgumentInvalid, RowProofInvalid, ShareIndexInvalid, from_kernel
+from prover.rows import RowInstance, RowStatement, RowWitness
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
 _WIDE_BYTES = 64
+_ENTROPY_BYTES = 32
 _U32_MAX = (1 << 32) - 1
 
 
@@ -34,7 +36,10 @@ def _typed(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except _kernel.KernelError as error:
-            code, message = error.args
+            code, message, *place = error.args
+            if code == RowProofInvalid.code:
+                index, step = place
+                raise RowProofInvalid(message, where=step, index=index) from None
             raise from_kernel(code, message) from None
         except (TypeError, OverflowError, UnicodeError) as error:
             # The message names the argument and its type, never its value.
@@ -65,6 +70,20 @@ def _share_index(index: int) -> int:
     if type(index) is not int or not 0 <= index <= _U32_MAX:
         raise ShareIndexInvalid("share index is not between 1 and the number of members")
     return index
+
+
+def _drawn(entropy: Callable[[int], bytes], count: int) -> bytes:
+    drawn = entropy(count)
+    if not isinstance(drawn, bytes) or len(drawn) != count:
+        raise KernelArgumentInvalid("the entropy source returned the wrong number of bytes")
+    return drawn
+
+
+def _words(codes: NDArray[np.uint16]) -> bytes:
+    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint16 or codes.ndim != 1:
+        raise TypeError("codes must be a one-dimensional array of uint16")
+    # A copy, in a fixed byte order: another thread that writes to the array cannot change it under the kernel.
+    return codes.astype("<u2", copy=False).tobytes()
 
 
 @_typed
@@ -177,10 +196,7 @@ def random_scalars(count: int, entropy: Callable[[int], bytes] = os.urandom) -> 
     """`count` uniform scalars; each is reduced from 64 bytes of `entropy`, so its bias is below 2^-256."""
     if not 0 <= _integer("count", count) <= 1 << 20:
         raise KernelArgumentInvalid("between 0 and 2^20 scalars can be drawn at once")
-    uniform = entropy(_WIDE_BYTES * count)
-    if not isinstance(uniform, bytes) or len(uniform) != _WIDE_BYTES * count:
-        raise KernelArgumentInvalid("the entropy source returned the wrong number of bytes")
-    return _kernel.reduce_wide(uniform)
+    return _kernel.reduce_wide(_drawn(entropy, _WIDE_BYTES * count))
 
 
 @_typed
@@ -289,11 +305,73 @@ def commit_onehot(
         DigitCodeInvalid: a code is out of range.
         KernelArgumentInvalid: the shape, the array's type or the number of threads.
     """
-    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint16 or codes.ndim != 1:
-        raise TypeError("codes must be a one-dimensional array of uint16")
-    # A copy, in a fixed byte order: another thread that writes to the array cannot change it under the kernel.
-    words = codes.astype("<u2", copy=False).tobytes()
     return _kernel.commit_onehot(
-        words, _integer("values", values), _integer("columns", columns), blinding_key, context,
+        _words(codes), _integer("values", values), _integer("columns", columns), blinding_key, context,
         _integer("threads", threads),
     )  # fmt: skip
+
+
+def _inner(transcript: object) -> _kernel.Transcript:
+    if not isinstance(transcript, Transcript):
+        raise TypeError(f"the transcript must be one of the kernel, not {type(transcript).__name__}")
+    return transcript._inner
+
+
+@_typed
+def prove_rows(
+    statement: RowStatement,
+    witness: RowWitness,
+    *,
+    entropy: Callable[[int], bytes] = os.urandom,
+    threads: int = 1,
+) -> bytes:
+    """Prove that the rows of a chunk satisfy a relation (docs/spec/05-argument.md).
+
+    Args:
+        statement: its transcript is not changed.
+        witness: rows and cells for which the statement is true.
+        entropy: gives the 32 bytes that make this proof's masks its own.
+        threads: how many threads of the kernel work; the GIL is released.
+
+    Returns:
+        The proof, `prover.rows.row_proof_length` bytes.
+
+    Raises:
+        OpeningMismatch: the commitment does not open to the cells.
+        DigitCodeInvalid: a code is out of its digit's range.
+        KernelArgumentInvalid: the rows do not satisfy the relation, or an argument has the wrong shape or type.
+        EncodingLengthInvalid, ScalarInvalid: the cells, their blinding, the key or the codes.
+    """
+    codes = [_words(codes) for codes in witness.codes]
+    if any(len(words) != 2 * _integer("rows", statement.rows) for words in codes):
+        raise KernelArgumentInvalid("each digit must have one code for each row")
+    return _kernel.prove_rows(
+        _inner(statement.transcript), statement.relation, statement.digests, codes, list(witness.contexts), witness.key,
+        _integer("columns", statement.columns), statement.weights, statement.commitment, witness.cells, witness.blinding,
+        _drawn(entropy, _ENTROPY_BYTES), _integer("threads", threads),
+    )  # fmt: skip
+
+
+@_typed
+def verify_rows(instances: Sequence[RowInstance], *, entropy: Callable[[int], bytes] = os.urandom, threads: int = 1) -> None:
+    """Verify proofs, all in one multi-exponentiation (docs/spec/05-argument.md, section 7).
+
+    Args:
+        instances: their transcripts are the kernel's, and are not changed.
+        entropy: gives the 32 bytes from which the weights of the equations come; no prover may know them.
+        threads: how many threads of the kernel work; the GIL is released.
+
+    Raises:
+        RowProofInvalid: a proof fails; `index` says which, `where` the step. The first proof that does not parse is named, or
+            else the first whose equations fail.
+        KernelArgumentInvalid: an argument has the wrong type.
+    """
+    prepared = []
+    for instance in _sequence("instances", instances):
+        statement = instance.statement
+        prepared.append((
+            _inner(statement.transcript), statement.relation, statement.digests, list(instance.points),
+            _integer("rows", statement.rows), _integer("columns", statement.columns), statement.weights,
+            statement.commitment, instance.proof,
+        ))  # fmt: skip
+    _kernel.verify_rows(prepared, _drawn(entropy, _ENTROPY_BYTES), _integer("threads", threads))

@@ -29,6 +29,12 @@ pub enum Error {
     Commitments(&'static str),
     #[error("the proof of representation fails: {0}")]
     Representation(&'static str),
+    #[error("the row proof fails: {reason}")]
+    RowProof {
+        index: usize,
+        step: &'static str,
+        reason: &'static str,
+    },
     #[error("position {position}: the code is not below the number of values")]
     DigitCode { position: usize },
     #[error("internal failure: {0}")]
@@ -51,6 +57,7 @@ impl Error {
             Error::TooFewShares { .. } => "shares-insufficient",
             Error::Commitments(_) => "commitment-count-invalid",
             Error::Representation(_) => "representation-invalid",
+            Error::RowProof { .. } => "row-proof-invalid",
             Error::DigitCode { .. } => "digit-code-invalid",
             Error::Internal(_) => "kernel-failed",
         }

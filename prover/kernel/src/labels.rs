@@ -18,3 +18,25 @@ pub const REPRESENTATION_CHALLENGE: &[u8] = b"c";
 /// Keyed derivation of nonces and of one-hot blinders.
 pub const REPRESENTATION_NONCE: &[u8] = b"proofward/v1/representation-nonce";
 pub const ONEHOT_BLINDER: &[u8] = b"proofward/v1/onehot-blinder";
+
+/// Messages of the row argument, in their order, in the transcript of the caller.
+pub const ROWS_RELATION: &[u8] = b"relation";
+pub const ROWS_DIGITS: &[u8] = b"digits";
+pub const ROWS_SHAPE: &[u8] = b"shape";
+pub const ROWS_WEIGHTS: &[u8] = b"weights";
+pub const ROWS_COMMITMENT: &[u8] = b"commitment";
+pub const ROWS_ALPHA: &[u8] = b"alpha";
+pub const ROWS_TAU: &[u8] = b"tau";
+pub const ROWS_ROUND: &[u8] = b"round";
+pub const ROWS_POINT: &[u8] = b"r";
+pub const ROWS_EVALUATIONS: &[u8] = b"evaluations";
+pub const ROWS_DELTA: &[u8] = b"delta";
+pub const ROWS_ETA: &[u8] = b"eta";
+pub const ROWS_CELLS_FOLD: &[u8] = b"cells-fold";
+pub const ROWS_ROWS_FOLD: &[u8] = b"rows-fold";
+pub const ROWS_FOLD: &[u8] = b"u";
+pub const ROWS_MASKS: &[u8] = b"masks";
+pub const ROWS_CLOSING: &[u8] = b"c";
+
+/// Keyed derivation of the masks and blinders of a row proof.
+pub const ROWS_NONCE: &[u8] = b"proofward/v1/row-nonce";

@@ -4,11 +4,11 @@
 //! a digit with few values needs fewer, because neighbours often have one value and subsets of neighbours are precomputed.
 
 use crate::batch::Lists;
-use crate::codec::{POINT_BYTES, put_coordinates};
+use crate::codec::{POINT_BYTES, check_length, put_coordinates};
 use crate::generators::MAX_COLUMNS;
 use crate::prf::Prf;
 use crate::tables::{self, Subsets};
-use crate::{Error, Result, labels};
+use crate::{Error, Result, labels, pool};
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
@@ -17,7 +17,6 @@ pub const ABSENT_CODE: u16 = 0xffff;
 pub const MAX_VALUES: usize = 256;
 pub const MAX_ROWS: usize = 1 << 20;
 pub const KEY_BYTES: usize = 32;
-const MAX_THREADS: usize = 256;
 
 /// A digit of at most so many values is summed by subsets of neighbours: with more, neighbours rarely share a value and
 /// the larger table costs more cache misses than it saves additions.
@@ -28,7 +27,24 @@ struct Digit<'a> {
     values: usize,
     columns: usize,
     subsets: &'a Subsets,
-    prf: Prf,
+    blinders: Blinders,
+}
+
+/// rho[t,i] of one digit of one chunk (docs/spec/02-tables.md, section 3).
+pub struct Blinders(Prf);
+
+impl Blinders {
+    /// `key` is the secret of the dataset, `context` the header that names the digit.
+    pub fn new(key: &[u8], context: &[u8]) -> Result<Self> {
+        check_length("the blinding key", key, 1, KEY_BYTES)?;
+        Prf::new(&Prf::new(key)?.bytes(&[labels::ONEHOT_BLINDER, context])[..]).map(Self)
+    }
+
+    /// rho[value, block].
+    pub fn at(&self, value: usize, block: usize) -> Fr {
+        self.0
+            .scalar(&[&(value as u32).to_be_bytes(), &(block as u32).to_be_bytes()])
+    }
 }
 
 /// What a thread works with, used again from one row block to the next.
@@ -59,10 +75,6 @@ pub fn commit(
     if !(1..=MAX_COLUMNS).contains(&columns) {
         return Err(Error::Argument("a row block has between 1 and 8192 columns"));
     }
-    if !(1..=MAX_THREADS).contains(&threads) {
-        return Err(Error::Argument("between 1 and 256 threads can be used"));
-    }
-    crate::codec::check_length("the blinding key", key, 1, KEY_BYTES)?;
     let rows = crate::codec::count("the codes", codes, 2)?;
     if !(1..=MAX_ROWS).contains(&rows) || !rows.is_multiple_of(columns) {
         return Err(Error::Argument(
@@ -73,13 +85,9 @@ pub fn commit(
         values,
         columns,
         subsets: tables::subsets(values <= MAX_SUBSET_VALUES)?,
-        prf: Prf::new(&Prf::new(key)?.bytes(&[labels::ONEHOT_BLINDER, context])[..])?,
+        blinders: Blinders::new(key, context)?,
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|_| Error::Internal("the threads could not be started"))?;
-    let blocks = pool.install(|| {
+    let blocks = pool::install(threads, || {
         codes
             .par_chunks_exact(2 * columns)
             .enumerate()
@@ -108,7 +116,7 @@ impl Digit<'_> {
             for place in chosen {
                 lists.push(self.subsets.points[*place as usize]);
             }
-            tables::push_blinder(self.blinder(value, block), lists)?;
+            tables::push_blinder(self.blinders.at(value, block), lists)?;
             lists.end_list();
         }
         lists.reduce()?;
@@ -154,11 +162,5 @@ impl Digit<'_> {
             }
         }
         Ok(())
-    }
-
-    /// rho[t,i].
-    fn blinder(&self, value: usize, block: usize) -> Fr {
-        self.prf
-            .scalar(&[&(value as u32).to_be_bytes(), &(block as u32).to_be_bytes()])
     }
 }

@@ -1,16 +1,25 @@
 //! The seam to Python: a table of names. Every export decodes its arguments, releases the GIL, runs under the guard and
-//! turns an `Error` into `KernelError(code, message)`. Stubs: `prover/_kernel.pyi`; typed errors: `prover/errors.py`.
+//! turns an `Error` into `KernelError(code, message ..)`. Stubs: `prover/_kernel.pyi`; typed errors: `prover/errors.py`.
 
-use crate::{Error, Result, codec, generators, guard, onehot, pedersen, representation, sharing, transcript};
+use crate::{Error, Result, codec, generators, guard, onehot, pedersen, representation, rows, sharing, transcript};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-create_exception!(_kernel, KernelError, PyException, "Arguments: code, message.");
+create_exception!(
+    _kernel,
+    KernelError,
+    PyException,
+    "Arguments: code, message; of a row proof also its index and the step."
+);
 
 fn raised(error: Error) -> PyErr {
-    KernelError::new_err((error.code(), error.to_string()))
+    let (code, message) = (error.code(), error.to_string());
+    match error {
+        Error::RowProof { index, step, .. } => KernelError::new_err((code, message, index, step)),
+        _ => KernelError::new_err((code, message)),
+    }
 }
 
 /// Without the GIL and under the guard.
@@ -191,12 +200,86 @@ impl PyTranscript {
     }
 }
 
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // the seam is flat; `kernel_backend.py` has the structure
+fn prove_rows<'py>(
+    py: Python<'py>,
+    transcript: PyRef<'py, PyTranscript>,
+    relation: &[u8],
+    digests: &[u8],
+    codes: Vec<Bound<'py, PyBytes>>,
+    contexts: Vec<Bound<'py, PyBytes>>,
+    key: &[u8],
+    columns: usize,
+    weights: &[u8],
+    commitment: &[u8],
+    cells: &[u8],
+    blinding: &[u8],
+    entropy: &[u8],
+    threads: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let transcript = transcript.0.clone();
+    let secret = rows::Secret {
+        codes: codes.iter().map(|codes| codes.as_bytes()).collect(),
+        contexts: contexts.iter().map(|context| context.as_bytes()).collect(),
+        key,
+        cells,
+        blinding,
+    };
+    let public = rows::Public {
+        relation,
+        digests,
+        // As many as the first digit has codes; the kernel compares the others.
+        rows: secret.codes.first().map_or(0, |codes| codes.len() / 2),
+        columns,
+        weights,
+        commitment,
+    };
+    run_bytes(py, || rows::prove(&transcript, public, &secret, entropy, threads))
+}
+
+/// Transcript, relation, digests, points of each digit, rows, columns, weights, commitment, proof.
+type PyRowInstance<'py> = (
+    PyRef<'py, PyTranscript>,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Vec<Bound<'py, PyBytes>>,
+    usize,
+    usize,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+);
+
+#[pyfunction]
+fn verify_rows(py: Python<'_>, instances: Vec<PyRowInstance<'_>>, entropy: &[u8], threads: usize) -> PyResult<()> {
+    let instances: Vec<rows::Instance> = instances
+        .iter()
+        .map(
+            |(transcript, relation, digests, points, rows, columns, weights, commitment, proof)| rows::Instance {
+                transcript: transcript.0.clone(),
+                public: rows::Public {
+                    relation: relation.as_bytes(),
+                    digests: digests.as_bytes(),
+                    rows: *rows,
+                    columns: *columns,
+                    weights: weights.as_bytes(),
+                    commitment: commitment.as_bytes(),
+                },
+                points: points.iter().map(|points| points.as_bytes()).collect(),
+                proof: proof.as_bytes(),
+            },
+        )
+        .collect();
+    run(py, || rows::verify(&instances, entropy, threads))
+}
+
 #[pymodule]
 mod _kernel {
     #[pymodule_export]
     use super::{
         KernelError, PyTranscript, add_commitments, add_points, add_vectors, check_points, check_scalars, check_share,
         check_vector, commit_onehot, commit_vector, deal, generator_digest, generators_encoded, interpolate, msm,
-        prove_representation, reduce_wide, subtract, verify_representation,
+        prove_representation, prove_rows, reduce_wide, subtract, verify_representation, verify_rows,
     };
 }
