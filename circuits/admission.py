@@ -11,24 +11,13 @@ from typing import Final
 from circuits.cells import Form
 from circuits.columns import PRESENT, PRESENT_DIGIT, Column, Digit
 from circuits.combination import Combination, Combiner
+from circuits.constraint import Constraint
+from circuits.forms import PRESENT_FORM, indicator_form, value_form
 from circuits.relation import Relation, relation_at
+from circuits.rules import Check, Difference
 from circuits.schema import Schema
 
 MAX_BOOLEAN: Final = 48  # digits whose entries one proof shows to be 0 or 1: bounds its memory
-
-PRESENT_FORM: Final = Form(1, ())
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """The sum over terms of an integer times the product of forms; it is 0 on every row.
-
-    Attributes:
-        name: what it says, for people.
-    """
-
-    name: str
-    terms: tuple[tuple[int, tuple[Form, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -59,16 +48,19 @@ class AdmissionPart:
 
 
 def admission_parts(schema: Schema) -> tuple[AdmissionPart, ...]:
-    """All parts. The digits of a column are in one part."""
-    parts: list[list[Column]] = [[]]
-    room = MAX_BOOLEAN - 1  # `present` is in the first part
-    for column in schema.columns:
+    """All parts. The digits of a column are in one part; a rule is in the part of the last column that it reads."""
+    homes: dict[str, int] = {}
+    part, room = 0, MAX_BOOLEAN - 1  # `present` is in the first part
+    for column in schema.committed:
         if len(column.digits) > room:
-            parts.append([])
-            room = MAX_BOOLEAN
-        parts[-1].append(column)
+            part, room = part + 1, MAX_BOOLEAN
+        homes[column.name] = part
         room -= len(column.digits)
-    return tuple(_part(columns, first=place == 0) for place, columns in enumerate(parts))
+    checks = [(max(homes[name] for name in check.columns), check) for check in schema.checks]
+    return tuple(
+        _part(schema, number, [name for name, home in homes.items() if home == number], [c for n, c in checks if n == number])
+        for number in range(part + 1)
+    )
 
 
 def admission_relation(part: AdmissionPart, beta: int) -> Relation:
@@ -82,43 +74,38 @@ def admission_relation(part: AdmissionPart, beta: int) -> Relation:
     return relation_at(combination, beta, tuple(sorted(index[name] for name in part.boolean)))
 
 
-def _part(columns: Sequence[Column], *, first: bool) -> AdmissionPart:
-    own = [digit for column in columns for digit in column.digits]
-    boolean = ([PRESENT] if first else []) + [digit.name for digit in own]
-    constraints = tuple(constraint for column in columns for constraint in _column(column))
-    return AdmissionPart((PRESENT_DIGIT, *own), tuple(boolean), constraints)
+def _part(schema: Schema, number: int, own: Sequence[str], checks: Sequence[Check]) -> AdmissionPart:
+    read = {*own, *(name for check in checks for name in check.columns)}
+    columns = [column for column in schema.committed if column.name in read]
+    digits = [digit for column in columns for digit in column.digits]
+    boolean = [PRESENT] * (number == 0) + [digit.name for digit in digits if digit.column in own]
+    constraints = [constraint for column in columns if column.name in own for constraint in _column(column)]
+    constraints += [constraint for check in checks for constraint in check.constraints]
+    return AdmissionPart((PRESENT_DIGIT, *digits), tuple(boolean), tuple(constraints))
 
 
-def _column(column: Column) -> Iterator[Constraint]:
-    lowest = _has_value(column.digits[0])
+def _column(column: Column | Difference) -> Iterator[Constraint]:
+    lowest = value_form(column.digits[0])
     if column.nullable:
         name = column.digits[0].name
         yield Constraint(f"{name} has at most one value", ((1, (lowest, lowest)), (-1, (lowest,))))
         yield Constraint(f"{name} has a value only in a present row", ((1, (lowest, PRESENT_FORM)), (-1, (lowest,))))
         for digit in column.digits[1:]:
-            has_value = _has_value(digit)
+            has_value = value_form(digit)
             yield Constraint(f"{digit.name} is NULL together with {name}", ((1, (lowest,)), (-1, (has_value,))))
     else:
         for digit in column.digits:
-            has_value = _has_value(digit)
+            has_value = value_form(digit)
             yield Constraint(f"{digit.name} has one value where present", ((1, (PRESENT_FORM,)), (-1, (has_value,))))
     yield from _range(column)
 
 
-def _range(column: Column) -> Iterator[Constraint]:
+def _range(column: Column | Difference) -> Iterator[Constraint]:
     """A code is above size - 1 if it has the largest code's digits above some place, and a larger one there."""
     largest = [(column.size - 1) // digit.weight % digit.values for digit in column.digits]
     above: tuple[Form, ...] = ()
     for digit, top in reversed(list(zip(column.digits, largest, strict=True))):
         if top < digit.values - 1:
-            larger = _indicator(digit, range(top + 1, digit.values))
+            larger = indicator_form(digit, range(top + 1, digit.values))
             yield Constraint(f"{digit.name} is in the domain of {column.name}", ((1, (*above, larger)),))
-        above = (*above, _indicator(digit, range(top, top + 1)))
-
-
-def _has_value(digit: Digit) -> Form:
-    return _indicator(digit, range(digit.values))
-
-
-def _indicator(digit: Digit, values: range) -> Form:
-    return Form(0, ((digit.name, tuple(int(value in values) for value in range(digit.values))),))
+        above = (*above, indicator_form(digit, range(top, top + 1)))

@@ -99,15 +99,7 @@ class _Column(Strict, ABC):
     @cached_property
     def digits(self) -> tuple["Digit", ...]:
         """The digits of this column, least significant first."""
-        if self.size <= MAX_DIGIT_VALUES:
-            return (Digit(self.name, 0, self.size, 1),)
-        digits = []
-        position, weight = 0, 1
-        while weight < self.size:
-            # The leading digit is only as large as the largest code needs.
-            digits.append(Digit(self.name, position, min(DIGIT_BASE, (self.size - 1) // weight + 1), weight))
-            position, weight = position + 1, weight * DIGIT_BASE
-        return tuple(digits)
+        return split_digits(self.name, self.size)
 
 
 class CategoryColumn(_Column):
@@ -309,3 +301,16 @@ class Digit:
 
 
 PRESENT_DIGIT: Final = Digit(PRESENT, 0, 1, 0)
+
+
+def split_digits(column: str, size: int) -> tuple[Digit, ...]:
+    """The digits of a column of `size` values, least significant first."""
+    if size <= MAX_DIGIT_VALUES:
+        return (Digit(column, 0, size, 1),)
+    digits = []
+    position, weight = 0, 1
+    while weight < size:
+        # The leading digit is only as large as the largest code needs.
+        digits.append(Digit(column, position, min(DIGIT_BASE, (size - 1) // weight + 1), weight))
+        position, weight = position + 1, weight * DIGIT_BASE
+    return tuple(digits)

@@ -3,7 +3,7 @@
 Memory is bounded by one chunk and one batch, whatever the size of the table.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from circuits.chunk import Codes, EncodedChunk, EncodedDigit, padded, padded_row
 from circuits.columns import DIGIT_BASE, PRESENT_DIGIT, Column
 from circuits.errors import ValueRefused
 from circuits.fields import MAX_FIELD_LENGTH, NULL, REFUSED, CodeArray, FieldReader
+from circuits.rule_codes import broken_rows, difference_codes
+from circuits.rules import Check, Difference, OrderCheck
 from circuits.schema import Schema
 from protocol.parameters import ABSENT_CODE, MAX_CHUNK_ROWS
 
@@ -42,7 +44,8 @@ def encode_chunks(source: RowSource, schema: Schema, *, chunk_rows: int = DEFAUL
         chunk_rows: a power of two, at most MAX_CHUNK_ROWS.
 
     Raises:
-        ValueRefused: a field is outside its domain, with file, row and column; and what the source raises.
+        ValueRefused: a field is outside its domain, or a row breaks a rule, with file, row and column or rule; and what
+            the source raises.
     """
     if not (0 < chunk_rows <= MAX_CHUNK_ROWS and chunk_rows == padded_rows(chunk_rows)):
         raise ValueError(f"chunk_rows is {chunk_rows}, not an allowed power of two")
@@ -52,7 +55,9 @@ def encode_chunks(source: RowSource, schema: Schema, *, chunk_rows: int = DEFAUL
     for batch in source.batches([column.name for column in schema.columns]):
         for start in range(0, batch.num_rows, chunk_rows):
             part = batch.slice(start, chunk_rows)
-            pending.append(_encode(part, readers, source.name, rows))
+            codes = _read(part, readers, source.name, rows)
+            codes |= _apply_rules(schema.checks, codes, source.name, rows)
+            pending.append([digit for column in schema.committed for digit in _digits(codes[column.name], column)])
             rows += part.num_rows
             waiting += part.num_rows
             while waiting >= chunk_rows:
@@ -63,9 +68,11 @@ def encode_chunks(source: RowSource, schema: Schema, *, chunk_rows: int = DEFAUL
         yield _chunk(_cut(pending, waiting)[0], schema)
 
 
-def _encode(batch: pa.RecordBatch, readers: Iterable[tuple[Column, FieldReader]], name: str, before: int) -> list[Codes]:
-    """One array of codes for each digit of the schema but `present`."""
-    digits: list[Codes] = []
+def _read(
+    batch: pa.RecordBatch, readers: Iterable[tuple[Column, FieldReader]], name: str, before: int
+) -> dict[str, CodeArray]:
+    """The codes of each column, by its name."""
+    read = {}
     for fields, (column, reader) in zip(batch.columns, readers, strict=True):
         codes = reader.read(fields)
         if codes is None:
@@ -75,11 +82,27 @@ def _encode(batch: pa.RecordBatch, readers: Iterable[tuple[Column, FieldReader]]
         bad = codes == REFUSED if column.nullable else codes < 0
         if bad.any():
             _refuse(fields, codes, int(np.argmax(bad)), column, name, before)
-        digits += _digits(codes, column)
-    return digits
+        read[column.name] = codes
+    return read
 
 
-def _digits(codes: CodeArray, column: Column) -> Iterator[Codes]:
+def _apply_rules(checks: Iterable[Check], codes: Mapping[str, CodeArray], name: str, before: int) -> dict[str, CodeArray]:
+    """The codes of the columns that rules need. Raises ValueRefused for the first row that breaks a rule."""
+    differences = {}
+    for check in checks:
+        broken = broken_rows(check, codes)
+        if broken.any():
+            raise ValueRefused(
+                "the row breaks a rule of the schema",
+                hint="correct the row; or the rule, together with the other hospitals",
+                where=f"{name}: row {before + int(np.argmax(broken)) + 1}, rule {check.name}",
+            )
+        if isinstance(check, OrderCheck):
+            differences[check.difference.name] = difference_codes(check.difference, codes)
+    return differences
+
+
+def _digits(codes: CodeArray, column: Column | Difference) -> Iterator[Codes]:
     absent = codes == NULL
     some = bool(absent.any())
     for digit in column.digits:

@@ -14,7 +14,10 @@ from circuits.schema import Schema
 
 
 def explain(query: Query, plan: Plan, schema: Schema) -> dict[str, Any]:
-    """JSON-ready facts about a plan: its cells, what they cost, what is revealed by opening them, and likely mistakes."""
+    """JSON-ready facts about a plan: its cells, what they cost, what is revealed by opening them, and likely mistakes.
+
+    `rules` are those that the rows of the columns used are proved to obey; `forms` and `terms` are those of the proof.
+    """
     used = {name for form in plan.forms for name, _ in form.digits}
     used |= {digit.name for group in plan.groups for digit in group.digits}
     return {
@@ -27,10 +30,15 @@ def explain(query: Query, plan: Plan, schema: Schema) -> dict[str, Any]:
         "aggregates": [f"{function}({column or '*'})" for function, column in plan.aggregates_used],
         "groups": [{"column": group.column, "keys": len(group.values), "null": group.null} for group in plan.groups],
         "digits": sorted(used),
-        "forms": len(plan.forms),
-        "terms": sum(len(family.terms) for family in plan.families),
+        "forms": len(plan.combination.forms),
+        "terms": len(plan.combination.terms),
         "factors": plan.degree,
         "outputs": [{"name": output.name, "type": output.type} for output in plan.outputs],
+        "rules": [
+            {"name": check.name, "check": check.text}
+            for check in schema.checks
+            if not set(plan.columns_used).isdisjoint(check.columns)
+        ],
         "revealed": [
             {
                 "sum": str(family.role),

@@ -19,6 +19,7 @@ from circuits.codeset import CodeSet
 from circuits.columns import BooleanColumn, CategoryColumn, Column, DateColumn, Digit, Value
 from circuits.combination import Combination
 from circuits.errors import PlanTooComplex, SchemaInvalid
+from circuits.forms import PRESENT_FORM, code_form, table_form
 from circuits.polynomial import Monomial, Polynomial, code_power, too_many_factors
 from circuits.predicate import All, Atom, code_indicator, conjuncts, indicator, normalise
 from circuits.query import Aggregate, Function, GroupKey, Query, columns_of
@@ -213,10 +214,10 @@ class _Compiler:
         return list(self._families).index(terms)
 
     def _term(self, monomial: Monomial, coefficient: int) -> Term:
-        forms = [_table_form(self._schema.digits[digit], table) for digit, table in monomial.tables]
-        forms += [_code_form(self._schema.column(name)) for name in monomial.codes]
+        forms = [table_form(self._schema.digits[digit], table) for digit, table in monomial.tables]
+        forms += [code_form(self._schema.column(name)) for name in monomial.codes]
         if not forms:
-            forms.append(Form(1, ()))
+            forms.append(PRESENT_FORM)
         return Term(coefficient, tuple(self._forms.setdefault(form, len(self._forms)) for form in forms))
 
 
@@ -236,16 +237,6 @@ def _group(column: Column, chosen: CodeSet | None) -> Group:
     codes = tuple(code for low, high in known.intervals for code in range(low, high))
     values = tuple(column.value(code) for code in codes) + (None,) * known.null
     return Group(column.name, column.digits, codes, known.null, values, column.type)
-
-
-def _table_form(digit: Digit, table: tuple[int, ...]) -> Form:
-    null = table[digit.values] if len(table) > digit.values else 0
-    return Form(null, ((digit.name, tuple(entry - null for entry in table[: digit.values])),))
-
-
-def _code_form(column: Column) -> Form:
-    digits = ((d.name, tuple(d.weight * value for value in range(d.values))) for d in column.digits)
-    return Form(0, tuple(digits))
 
 
 def _factors(term: Term, forms: tuple[Form, ...], grouped: set[str]) -> int:

@@ -12,7 +12,7 @@ from circuits.codeset import CodeSet, truth
 from circuits.columns import Column, Digit
 from circuits.polynomial import ONE, Polynomial, from_table, product, total
 from circuits.query import And, Compare, In, Is, Not, Or, Predicate
-from circuits.schema import Schema
+from circuits.table import Table
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Any:
 Condition = Atom | All | Any
 
 
-def normalise(predicate: Predicate | None, schema: Schema) -> Condition:
+def normalise(predicate: Predicate | None, schema: Table) -> Condition:
     """The condition under which `predicate` is true, with at most one atom a column in every All and Any."""
     return All(()) if predicate is None else _normalise(predicate, schema, negated=False)
 
@@ -71,7 +71,7 @@ def code_indicator(column: Column, codes: CodeSet, digits: Mapping[Digit, int]) 
     return _digit_indicator(column, len(column.digits) - 1, intervals, codes.null, digits)
 
 
-def _normalise(predicate: Predicate, schema: Schema, *, negated: bool) -> Condition:
+def _normalise(predicate: Predicate, schema: Table, *, negated: bool) -> Condition:
     match predicate:
         case Not(operand):
             return _normalise(operand, schema, negated=not negated)

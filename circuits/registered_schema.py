@@ -19,6 +19,8 @@ def read_schema(table_schema: Mapping[str, Any]) -> Schema:
     try:
         columns = [_COLUMN_READERS[column["type"]](dict(column)) for column in table_schema["columns"]]
         members = {"name": table_schema["name"], "title": table_schema["title"], "columns": columns}
+        if "rules" in table_schema:
+            members["rules"] = [dict(rule) for rule in table_schema["rules"]]
         schema = Schema.model_validate(members)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise SchemaInvalid("the registered schema is not one that this version knows") from error

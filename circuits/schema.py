@@ -8,51 +8,47 @@ import tomllib
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 
-from circuits.columns import DIGIT_BASE, PRESENT_DIGIT, Column, Digit, Strict
+from circuits.columns import DIGIT_BASE, PRESENT_DIGIT, Column, Digit
 from circuits.errors import SchemaInvalid
+from circuits.rules import Check, Difference, OrderCheck, Rule, read_rules
+from circuits.table import MAX_COLUMNS, Table
 from protocol import canonical
 
-MAX_COLUMNS: Final = 1024
+__all__ = ["MAX_COLUMNS", "Schema", "load_schema", "parse_schema"]
+
 MAX_TEXT_BYTES: Final = 4 << 20
 
 
-class Schema(Strict):
+class Schema(Table):
     """A table that hospitals agree on: everything in it, texts and units included, enters its hash."""
 
-    # Lower case: the name is also a dataset's identifier (protocol.identifiers.Name) wherever the table is registered.
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    title: Annotated[str, Field(max_length=200)] = ""
-    columns: Annotated[tuple[Annotated[Column, Field(discriminator="type")], ...], Field(min_length=1)]
+    rules: tuple[Rule, ...] = ()
 
-    @field_validator("columns", mode="before")
+    @field_validator("rules", mode="before")
     @classmethod
-    def _columns_from_list(cls, columns: object) -> object:
-        return tuple(columns) if isinstance(columns, list) else columns
+    def _rules_from_list(cls, rules: object) -> object:
+        return tuple(rules) if isinstance(rules, list) else rules
 
-    @field_validator("columns")
-    @classmethod
-    def _names_differ(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        if len(columns) > MAX_COLUMNS:
-            raise ValueError(f"at most {MAX_COLUMNS} columns are supported")
-        seen: set[str] = set()
-        for column in columns:
-            if column.name.lower() in seen:
-                raise ValueError(f"two columns are called {column.name!r} (SQL does not distinguish case)")
-            seen.add(column.name.lower())
-        return columns
+    @model_validator(mode="after")
+    def _rules_can_be_proved(self) -> "Schema":
+        read_rules(self.rules, self)  # raises SchemaInvalid now, not where a rule is first used
+        return self
 
     def canonical(self) -> dict[str, Any]:
         """JSON-ready members from which the hash is taken."""
-        return {
+        members = {
             "name": self.name,
             "title": self.title,
             "digit_base": DIGIT_BASE,
             "columns": [column.canonical() for column in self.columns],
         }
+        if self.rules:
+            members["rules"] = [{"name": check.name, "check": check.text} for check in self.checks]
+        return members
 
     @cached_property
     def hash(self) -> str:
@@ -60,24 +56,19 @@ class Schema(Strict):
         return canonical.digest(self.canonical())
 
     @cached_property
-    def digits(self) -> tuple[Digit, ...]:
-        """All digits in the order of the committed table: `present` first, then column by column."""
-        return (PRESENT_DIGIT, *(digit for column in self.columns for digit in column.digits))
+    def checks(self) -> tuple[Check, ...]:
+        """What each rule demands of a row."""
+        return read_rules(self.rules, self)
 
     @cached_property
-    def _by_name(self) -> dict[str, Column]:
-        return {column.name.lower(): column for column in self.columns}
+    def committed(self) -> tuple[Column | Difference, ...]:
+        """The columns that are committed to: those that are declared, then those that rules need."""
+        return (*self.columns, *(check.difference for check in self.checks if isinstance(check, OrderCheck)))
 
-    def find(self, name: str) -> Column | None:
-        """The column of this name, in any case, as SQL compares names; None if there is none."""
-        return self._by_name.get(name.lower())
-
-    def column(self, name: str) -> Column:
-        """The column of this exact name. Raises SchemaInvalid if there is none."""
-        column = self.find(name)
-        if column is None or column.name != name:
-            raise SchemaInvalid(f"dataset {self.name} has no column {name}")
-        return column
+    @cached_property
+    def digits(self) -> tuple[Digit, ...]:
+        """All digits in the order of the committed table: `present` first, then column by column."""
+        return (PRESENT_DIGIT, *(digit for column in self.committed for digit in column.digits))
 
 
 def load_schema(path: Path) -> Schema:
@@ -106,12 +97,13 @@ def parse_schema(text: str) -> Schema:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         place = re.search(r"\(at (line \d+, column \d+)\)", str(error))
         raise SchemaInvalid("not a TOML document", where=place.group(1) if place else None) from error
-    if isinstance(members.get("columns"), dict):
-        raise SchemaInvalid(
-            "columns is a table, but columns have an order",
-            hint='write one [[columns]] block a column, with name = "..." in it',
-            where="columns",
-        )
+    for key in ("columns", "rules"):
+        if isinstance(members.get(key), dict):
+            raise SchemaInvalid(
+                f"{key} is a table, but {key} have an order",
+                hint=f'write one [[{key}]] block for each, with name = "..." in it',
+                where=key,
+            )
     try:
         return Schema.model_validate(members)
     except ValidationError as error:
@@ -133,8 +125,8 @@ def _key_path(location: tuple[int | str, ...], members: dict[str, Any]) -> str |
         elif not (depth > 1 and isinstance(location[depth - 1], int) and location[depth - 2] == "columns"):
             parts.append(part)
     path = ".".join(parts)
-    if len(location) > 1 and location[0] == "columns" and isinstance(location[1], int):
-        entry = members["columns"][location[1]]
+    if len(location) > 1 and location[0] in ("columns", "rules") and isinstance(location[1], int):
+        entry = members[location[0]][location[1]]
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             path += f" ({entry['name'][:63]})"
     return path or None

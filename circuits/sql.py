@@ -30,7 +30,7 @@ from circuits.query import (
     Predicate,
     Query,
 )
-from circuits.schema import Schema
+from circuits.table import Table
 
 MAX_GROUP_COLUMNS: Final = 3
 MAX_OUTPUTS: Final = 64
@@ -65,7 +65,7 @@ _NEAREST: Final = {
 }
 
 
-def parse(sql: str, schema: Schema) -> Query:
+def parse(sql: str, schema: Table) -> Query:
     """Parse and check one query against `schema`.
 
     Raises:
@@ -89,7 +89,7 @@ def parse(sql: str, schema: Schema) -> Query:
 
 
 class _Reader:
-    def __init__(self, sql: str, schema: Schema) -> None:
+    def __init__(self, sql: str, schema: Table) -> None:
         self._sql = sql
         self._schema = schema
         self._nodes = 0

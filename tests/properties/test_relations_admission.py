@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits.admission import MAX_BOOLEAN, AdmissionPart, Constraint, admission_parts, admission_relation
+from circuits.admission import MAX_BOOLEAN, AdmissionPart, admission_parts, admission_relation
 from circuits.columns import Digit
+from circuits.constraint import Constraint
 from circuits.encode import encode_chunks
 from circuits.schema import Schema, parse_schema
 from protocol.parameters import GROUP_ORDER, MAX_FACTORS
