@@ -27,6 +27,7 @@ from mpc_nodes.database import create_engine
 from mpc_nodes.datasets import Datasets
 from mpc_nodes.gatekeeper import Gatekeeper
 from mpc_nodes.node import Node
+from mpc_nodes.node_tables import packages
 from mpc_nodes.policy import Policy, parse_policy
 from mpc_nodes.rounds.decision import usable
 from mpc_nodes.session import Identity, NodeKeys
@@ -40,6 +41,7 @@ from protocol.relay import RoundReply, RoundRequest
 from protocol.signatures import open_message
 from protocol.statement import ChainAnchor, Statement
 from prover.package import decode_package
+from tests.simulation.members import Members
 
 SCHEMA = parse_schema("""
 name = "survey"
@@ -157,6 +159,17 @@ class World:
             other.hospitals[index] = Hospital(hospital.identity, home, hospital.policy, hospital.kind)
             other.reopen(index)
         return other
+
+    @property
+    def members(self) -> Members:
+        """The same consortium as a holder of keys."""
+        return Members(self.consortium, {i: hospital.identity.keys.signing for i, hospital in self.hospitals.items()})
+
+    def forget_packages(self) -> None:
+        """As before anybody was sent one."""
+        for hospital in self.hospitals.values():
+            with hospital.store.writing() as connection:
+                connection.execute(packages.delete())
 
     @property
     def packages(self) -> dict[str, bytes]:

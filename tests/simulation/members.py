@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import prover
 from protocol import signatures
 from protocol.consortium import Consortium, Member
 from protocol.dataset import Registration, SignedRegistration
@@ -81,7 +82,7 @@ class Members:
             epoch=epoch,
             table_schema={"columns": []},
             schema_hash=digest("schema"),
-            generators=digest("generators"),
+            generators=prover.generator_digest(),
             chunk_rows=1024,
             chunks=1,
             columns=32,

@@ -16,7 +16,7 @@ from mpc_nodes.clock import Clock, SystemClock, ThreadWorker
 from mpc_nodes.database import create_engine
 from mpc_nodes.hub import Hub
 from mpc_nodes.hub_store import HubStore, hub_metadata
-from mpc_nodes.relay_client import RelayClient
+from mpc_nodes.relay_client import Handler, RelayClient
 from mpc_nodes.relay_server import RelayServer, RelayTimes
 from protocol import signing
 from protocol.consortium import Consortium
@@ -43,7 +43,10 @@ class Authority(Protocol):
 
 @dataclass
 class Responder:
-    """A node's `Handler` that answers every round at once and remembers what it saw."""
+    """A node's `Handler` that answers every round at once and remembers what it saw.
+
+    Its packages are not real; what it is sent, it admits.
+    """
 
     members: Members
     index: int
@@ -51,6 +54,7 @@ class Responder:
     seen: list[RoundRequest] = field(default_factory=list)
     last: list[SignedMessage | None] = field(default_factory=list)
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    admitted: dict[str, bytes] = field(default_factory=dict)
 
     def check_not_rolled_back(self, last_decision: SignedMessage | None) -> None:
         self.last.append(last_decision)
@@ -65,8 +69,17 @@ class Responder:
     def registrations(self) -> Sequence[SignedRegistration]:
         return self.signed
 
+    def package(self, root: str) -> bytes:
+        return f"no package of {root}".encode()
+
     def acknowledged(self, acknowledgement: Acknowledgement) -> None:
         self.acknowledgements.append(acknowledgement)
+
+    def wants(self, signed: SignedRegistration) -> bool:
+        return signed.registration.root not in self.admitted
+
+    def admit(self, signed: SignedRegistration, package: bytes) -> None:
+        self.admitted[signed.registration.root] = package
 
 
 @dataclass
@@ -79,6 +92,8 @@ class RelaySetting:
     store: HubStore
     server: RelayServer
     port: int
+    clock: Clock = field(default_factory=SystemClock)
+    clients: dict[int, RelayClient] = field(default_factory=dict)  # of the nodes that are running
 
     @property
     def address(self) -> str:
@@ -91,7 +106,7 @@ class RelaySetting:
     async def node(
         self,
         index: int,
-        handler: Responder | None = None,
+        handler: Handler | None = None,
         *,
         clock: Clock | None = None,
         consortium: Consortium | None = None,
@@ -112,6 +127,7 @@ class RelaySetting:
             jitter=lambda: 0.0,
             on_connected=on_connected,
         )
+        self.clients[index] = client
         task = asyncio.ensure_future(client.run())
         try:
             yield task
@@ -182,14 +198,16 @@ async def relay(
     worker = ThreadWorker("hub")
     server = RelayServer(members.consortium, clock=clock, worker=worker, times=times, revoked=revoked)
     store = HubStore(engine)
-    hub = Hub(members.consortium, store, clock, server, worker=worker)
+    verifier = ThreadWorker("packages")
+    hub = Hub(members.consortium, store, clock, server, worker=worker, verifier=verifier)
     credentials = tls.server_credentials(authority.issue_hub([HOST, "localhost"]), authority.certificate)
     bound = await server.start(hub, f"{HOST}:{port}", credentials)
     try:
-        yield RelaySetting(members, authority, hub, store, server, bound)
+        yield RelaySetting(members, authority, hub, store, server, bound, clock)
     finally:
         await server.stop(0)
         worker.close()
+        verifier.close()
         engine.dispose()
 
 

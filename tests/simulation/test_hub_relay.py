@@ -79,20 +79,6 @@ async def test_nodes_come_back_to_a_restarted_hub_with_backoff(tmp_path: Path) -
         await node.__aexit__(None, None, None)
 
 
-async def test_registrations_are_sent_on_connection_and_acknowledged_when_durable(tmp_path: Path) -> None:
-    async with relay(tmp_path) as setting:
-        good, foreign = setting.members.registration(1), setting.members.registration(2)
-        handler = Responder(setting.members, 1, (good, foreign))
-        async with setting.node(1, handler):
-            while len(handler.acknowledgements) < 2:
-                await asyncio.sleep(0.01)
-        assert [a.of for a in handler.acknowledgements] == [good.digest, foreign.digest]
-        assert handler.acknowledgements[0].refusal is None
-        assert handler.acknowledgements[1].refusal is not None
-        assert handler.acknowledgements[1].refusal.code == "reply-invalid"
-        assert setting.store.registrations() == [good]
-
-
 async def test_a_newer_stream_takes_over(tmp_path: Path) -> None:
     async with relay(tmp_path) as setting, setting.stream(1) as old:
         await setting.greet(old, 1)
