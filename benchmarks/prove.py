@@ -8,8 +8,8 @@ Columns: age (101 values), sex (2), dx (32), lab (12 bit), weight (8 bit), unifo
     W2  count and sum(lab) by dx (64 cells) where age >= 50
     W3  one gradient of a logistic regression with a linear link, on 8 features of 8 bits, 9 cells
 
-Rows beyond 2^20 are cut into chunks. Drawing the random table is not part of any time. `evaluate_s` is the clear computation of the
-cells, `prove_s` the proof. W3 is not SQL: its relation is written here, as the compiler of a later version will.
+Rows beyond 2^20 are cut into chunks. Drawing the random table is not part of any time. `evaluate_s` is the clear
+computation of the cells, `prove_s` the proof. W3 is not SQL: its relation is written here.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -53,18 +54,19 @@ from prover.rows import RowInstance, RowStatement, RowWitness
 SEED: Final = 20261
 SECRET: Final = bytes(range(32))
 
-CLINIC: Final = """
+_DX: Final = ", ".join(f'"{code}"' for code in range(32))
+CLINIC: Final = f"""
 name = "clinic"
 columns = [
-  {name = "age", type = "integer", min = 0, max = 100},
-  {name = "sex", type = "category", codes = ["0", "1"]},
-  {name = "dx", type = "category", codes = [%s]},
-  {name = "lab", type = "integer", min = 0, max = 4095},
-  {name = "weight", type = "integer", min = 0, max = 255},
+  {{name = "age", type = "integer", min = 0, max = 100}},
+  {{name = "sex", type = "category", codes = ["0", "1"]}},
+  {{name = "dx", type = "category", codes = [{_DX}]}},
+  {{name = "lab", type = "integer", min = 0, max = 4095}},
+  {{name = "weight", type = "integer", min = 0, max = 255}},
 ]
-""" % ", ".join(f'"{code}"' for code in range(32))
-FEATURES: Final = 'name = "features"\ncolumns = [\n%s]\n' % "".join(
-    f'  {{name = "x{index}", type = "integer", min = 0, max = 255}},\n' for index in range(8)
+"""
+FEATURES: Final = "\n".join(
+    ['name = "features"', *(f'[[columns]]\nname = "x{index}"\ntype = "integer"\nmin = 0\nmax = 255' for index in range(8))]
 )
 
 SQL: Final = {
@@ -175,7 +177,7 @@ def run_query(plan: Plan, registered: Registered, clock: Clock, threads: int, ba
     contribution = contribution.model_copy(update={"proof": sha256_hex(proof)})
     item = ProvenContribution(contribution, plan, registered.package, proof)
     for name, backend in backends.items():
-        clock.time(name, lambda backend=backend: verify_contributions([item], backend, threads=threads))
+        clock.time(name, partial(verify_contributions, [item], backend, threads=threads))
     return len(proof)
 
 
@@ -192,7 +194,7 @@ def run_gradient(registered: Registered, clock: Clock, threads: int, backends: d
     relation = Relation(digits, (residual, mixed), ((1, (0, 1)),)).encode()
     size = 0
     for index, (chunk, evidence) in enumerate(zip(registered.table.chunks(), registered.package.chunks, strict=True)):
-        cells = clock.time("evaluate_s", lambda chunk=chunk: _gradient(chunk, weights))
+        cells = clock.time("evaluate_s", partial(_gradient, chunk, weights))
         blinding = prover.random_scalars(1)
         commitment = prover.commit_outputs(cells, blinding)
         leaves = b"".join(registered.package.leaf(index, digit.name) for digit in digits)
@@ -209,12 +211,12 @@ def run_gradient(registered: Registered, clock: Clock, threads: int, backends: d
             cells=b"".join(prover.scalar_from_int(value) for value in cells),
             blinding=blinding,
         )
-        proof = clock.time("prove_s", lambda w=witness, s=statement: prover.prove_rows(s(prover), w, threads=threads))
+        proof = clock.time("prove_s", partial(prover.prove_rows, statement(prover), witness, threads=threads))
         points = tuple(evidence.points[digit.name] for digit in digits)
         size += len(proof)
         for name, backend in backends.items():
             instance = RowInstance(statement(backend), points, proof)
-            clock.time(name, lambda b=backend, i=instance: b.verify_rows([i], threads=threads))
+            clock.time(name, partial(backend.verify_rows, [instance], threads=threads))
     return size
 
 
@@ -228,7 +230,8 @@ def _feature_form(digits: tuple[Any, ...], factors: list[int]) -> LinearForm:
 
 
 def _gradient(chunk: EncodedChunk, weights: list[int]) -> list[int]:
-    rows = np.stack([np.ones(chunk.real, dtype=np.int64)] + [d.codes[: chunk.real].astype(np.int64) for d in chunk.digits[1:]])
+    features = [digit.codes[: chunk.real].astype(np.int64) for digit in chunk.digits[1:]]
+    rows = np.stack([np.ones(chunk.real, dtype=np.int64), *features])
     residual = np.array(weights, dtype=np.int64) @ rows
     return [int(total) for total in rows @ residual]
 
@@ -265,9 +268,7 @@ def measure(workload: str, rows: int, threads: int, *, reference: bool) -> dict[
     }
 
 
-def _run(
-    workload: str, table: Table, clock: Clock, threads: int, backends: dict[str, Backend]
-) -> tuple[int, Registered]:
+def _run(workload: str, table: Table, clock: Clock, threads: int, backends: dict[str, Backend]) -> tuple[int, Registered]:
     registered = register(table, clock, threads)
     if workload == "W3":
         return run_gradient(registered, clock, threads, backends), registered

@@ -117,7 +117,7 @@ class Demo:
         # 1 and 2. The tables go where each node may read, so the trial comes first.
         schema = parse_schema(SCHEMA_TEXT)
         with self._phase("consortium", f"making keys, certificates and policies of {len(HOSPITALS)} hospitals"):
-            hub_port, api_port = _free_ports(2)
+            hub_port, api_port = free_ports(2)
             trial = init_consortium(
                 self._directory / "trial",
                 hospitals=HOSPITALS,
@@ -304,7 +304,8 @@ def run_demo(directory: Path, show: Show) -> Iterator[Finished]:
         yield Finished(outcome, directory, processes, show)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """So many TCP ports of this machine that nobody uses now, all different."""
     # Held together, so that they differ. Somebody else may take one before the hub does; then the hub says so.
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
