@@ -24,8 +24,8 @@ def other_epoch() -> World:
 
 @cache
 def chunked() -> World:
-    """Tables of three chunks, two of them of the same size."""
-    return World(patients=150, chunk_rows=64)
+    """Tables of three chunks of the same padded size."""
+    return World(patients=2100)
 
 
 def refused(answer: Answer, datasets: dict[str, bytes] | None = None) -> VerificationFailed:
@@ -115,8 +115,7 @@ def test_an_admission_of_another_context_is_refused(name: str) -> None:
 
 def test_an_admission_of_another_chunk_is_refused() -> None:
     world = World(
-        patients=150,
-        chunk_rows=64,
+        patients=2100,
         admit=lambda index, proofs: [proofs[1], proofs[0], *proofs[2:]] if index == 2 else proofs,
     )
     assert refused(asked(world)).step == "admission"

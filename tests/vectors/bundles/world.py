@@ -39,6 +39,7 @@ from protocol.messages import (
     SignedContribution,
     SignedMessage,
 )
+from protocol.parameters import POINT_BYTES
 from protocol.query import Offer, Publication
 from protocol.signatures import sign_contribution, sign_message, sign_registration
 from protocol.statement import ChainAnchor, Statement
@@ -135,7 +136,6 @@ class World:
     n: int = 4
     t: int = 1
     patients: int = 150
-    chunk_rows: int = 1024
     epoch: int = 1
     admit: Callable[[int, list[bytes]], list[bytes]] = lambda _, proofs: proofs
     contract: str = "0x" + Stream("contract")(20).hex()
@@ -177,9 +177,7 @@ class World:
 
     @cached_property
     def chunks(self) -> dict[int, list[EncodedChunk]]:
-        return {
-            i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=self.chunk_rows)) for i in self.indices
-        }
+        return {i: list(encode_chunks(rows_of(i, self.patients), self.schema, chunk_rows=1024)) for i in self.indices}
 
     @cached_property
     def tables(self) -> dict[int, "Table"]:
@@ -425,7 +423,8 @@ class Answer:
     def _deal(self, index: int) -> "Dealt":
         world, stream = self.world, Stream(f"dealing {self.label} {index}")
         table = world.tables[index].owned
-        chunks = self._lying(index, compute_chunks(self.plan, table, stream))
+        honest = compute_chunks(self.plan, table, stream)
+        chunks = self._lying(index, honest)
         cells = [sum(values) for values in zip(*(chunk.values for chunk in chunks), strict=True)]
         blinding = prover.add_vectors([chunk.blinding for chunk in chunks])
         secrets = b"".join((blinding, *map(prover.scalar_from_int, cells)))
@@ -448,7 +447,9 @@ class Answer:
             proof="00" * 32,
         )
         contribution = self.edit(contribution)
-        proof = self.prove(index, world.proof(contribution, self.plan, table, chunks))
+        # The prover refuses to prove what is not so: a liar has the proof of the truth, about the commitment to the lie.
+        proven = world.proof(contribution, self.plan, table, honest)
+        proof = self.prove(index, chunks[0].commitment + proven[POINT_BYTES:])
         named = contribution.model_copy(update={"proof": sha256_hex(proof)})
         return Dealt(sign_contribution(world.key(index), named), deal.shares, proof)
 
