@@ -276,3 +276,15 @@ def test_parts_of_another_type_are_refused() -> None:
     ):
         with pytest.raises(errors.KernelArgumentInvalid):
             verify_rows([bad])
+
+
+# Proofs of the kernel.
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_reference_accepts_what_the_kernel_proves(mode: str, shape: tuple[int, int, int]) -> None:
+    known = honest(mode, *shape)
+    proof = kernel_backend.prove_rows(known.claim.statement(kernel_backend.Transcript), known.row_witness())
+    verify_rows([instance(known, proof)])
+    assert refusal(instance(known, proof[:-32] + plus_one(proof[-32:]))) == (0, "product")
