@@ -36,10 +36,18 @@ class RegisteredAt(BaseModel):
     chunk_rows: int = Field(description="rows of a chunk, padding included")
 
 
+class RegisteredRule(BaseModel):
+    """A condition that no row of any registered table breaks, as its admission proves."""
+
+    name: str
+    check: str = Field(description="as CHECK in SQL: a row breaks it only where it is false")
+
+
 class DatasetDetail(DatasetSummary):
     """A dataset with its schema."""
 
     table_schema: dict[str, Any]
+    rules: list[RegisteredRule]
     registrations: list[RegisteredAt]
 
 
@@ -75,6 +83,7 @@ def get_dataset(request: Request, name: str) -> DatasetDetail:
     return DatasetDetail(
         **_summary(services, dataset),
         table_schema=dataset.registrations[0].table_schema,
+        rules=[RegisteredRule(name=check.name, check=check.text) for check in dataset.schema.checks],
         registrations=[
             RegisteredAt(
                 hospital=consortium.member(registration.hospital).name,

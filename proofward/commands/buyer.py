@@ -168,6 +168,8 @@ def datasets(
                 for each in one["table_schema"]["columns"]
             ],
         )
+        if one["rules"]:
+            report.table("proven for every row", ["rule", "check"], [[each["name"], each["check"]] for each in one["rules"]])
         report.table(
             "",
             ["hospital", "epoch", "root"],

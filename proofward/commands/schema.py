@@ -67,11 +67,13 @@ def check(
                 for column in loaded.columns
             ],
         )
+        if loaded.checks:
+            report.table("no row may break", ["rule", "check"], [[each.name, each.text] for each in loaded.checks])
         chunks = 0
         if data is not None:
             with open_source(file_source(data), root=data.absolute().parent) as source:
                 chunks = sum(1 for _ in encode_chunks(source, loaded))
-            report.say(f"every value of {data} is inside its domain")
+            report.say(f"every value of {data} is inside its domain" + (", every rule is kept" if loaded.checks else ""))
         report.say(f"schema hash {loaded.hash}")
         report.result({"schema": members, "hash": loaded.hash, "data": None if data is None else {"chunks": chunks}})
 
