@@ -1,6 +1,7 @@
 """The kernel's readable twin: pure Python on py_ecc, slow, and sharing no arithmetic with the Rust code.
 
-It has the names of `prover.kernel_backend`. Auditors use it as a second opinion where no compiled code is trusted.
+It has the names of `prover.kernel_backend`, but for `prove_rows`: it verifies row proofs and makes none.
+Auditors use it as a second opinion where no compiled code is trusted.
 """
 
 from prover.dealing import Deal as Deal

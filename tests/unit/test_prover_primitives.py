@@ -33,8 +33,8 @@ def test_the_curve_is_the_one_of_the_precompiles(backend: ModuleType) -> None:
 
 
 def test_the_backends_have_the_same_names() -> None:
-    for name in kernel_backend_names():
-        assert hasattr(reference, name), name
+    # The reference verifies row proofs and makes none; the prover of the tests is tests/malicious/prover.py.
+    assert [name for name in kernel_backend_names() if not hasattr(reference, name)] == ["prove_rows"]
 
 
 def kernel_backend_names() -> list[str]:
