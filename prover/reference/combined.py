@@ -9,6 +9,7 @@ weights (a power of a challenge) goes into the long sum point by point, once for
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from protocol.parameters import GROUP_ORDER
@@ -59,8 +60,12 @@ def combined_commitment(
 
 def _is_short(uses: Sequence[Sequence[tuple[int, int]]]) -> bool:
     """Whether summing a digit's points bit by bit, row block by row block, takes fewer additions than the long sum."""
-    bits = [(j, bit) for weights in uses for j, weight in weights for bit in _bits(_size(weight))]
-    return len(bits) + _LONG_SUM * len(set(bits)) < _LONG_SUM * sum(1 for weights in uses if weights)
+    used: dict[int, int] = defaultdict(int)  # of each form, the bits that are 1 in any of its weights
+    for j, weight in chain(*uses):
+        used[j] |= _size(weight)
+    lists = sum(bits.bit_count() for bits in used.values())
+    additions = sum(_size(weight).bit_count() for _, weight in chain(*uses))
+    return additions + _LONG_SUM * lists < _LONG_SUM * sum(1 for weights in uses if weights)
 
 
 def _size(weight: int) -> int:
