@@ -42,7 +42,7 @@ def test_the_guide_has_commands() -> None:
 def test_the_program_of_the_guide_runs(program: str) -> None:
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert "['alpha', 'bravo', 'charlie', 'delta'] signed" in run.stdout
+    assert "['alpha', 'bravo', 'charlie', 'delta'] proven" in run.stdout
 
 
 def test_every_step_is_explained() -> None:

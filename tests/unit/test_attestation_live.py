@@ -76,7 +76,7 @@ def bundle(posted: Posted) -> Bundle:
 
 
 def audited(posted: Posted, bundle: Bundle, connect: Callable[[], Ledger], **options: int) -> AuditReport:
-    return audited(posted, bundle, connect, **options)
+    return audit(bundle.encoded, posted.world.trust, connect, datasets=posted.world.datasets, **options)
 
 
 def outcomes(report: AuditReport) -> dict[str, str]:
