@@ -112,15 +112,19 @@ class Claim:
     columns: int
     weights: bytes = b""
     commitment: bytes = b""
+    label: bytes = b"proofward/v1/test-rows"  # of the transcript
+    leaves: bytes | None = None  # digests that are not those of the points
 
     @property
     def digests(self) -> bytes:
         """Stands in for the leaf hashes: the argument absorbs them and reads nothing from them."""
+        if self.leaves is not None:
+            return self.leaves
         return b"".join(hashlib.sha256(b"\x00" + points).digest() for points in self.points)
 
     def statement(self, transcript_class: Any) -> RowStatement:
         """The statement for a prover or verifier that works with transcripts of this class."""
-        transcript = transcript_class(b"proofward/v1/test-rows")
+        transcript = transcript_class(self.label)
         transcript.absorb(b"statement", self.context)
         return RowStatement(transcript, self.relation, self.digests, self.rows, self.columns, self.weights, self.commitment)
 

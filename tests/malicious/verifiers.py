@@ -30,11 +30,9 @@ def refusal(verifier: str, *proven: tuple[Claim, bytes]) -> tuple[int, str]:
     return error.index, error.where
 
 
-def assert_refused(
-    claim: Claim, proof: bytes, steps: str | Sequence[str], verifiers: Sequence[str] = tuple(VERIFIERS)
-) -> None:
+def assert_refused(claim: Claim, proof: bytes, steps: str | Sequence[str]) -> None:
     """Both verifiers refuse the proof at this step, or both at the same one of these."""
-    found = {refusal(verifier, (claim, proof)) for verifier in verifiers}
+    found = {refusal(verifier, (claim, proof)) for verifier in VERIFIERS}
     assert len(found) == 1, f"the verifiers differ: {found}"
     ((index, step),) = found
     assert (index, step in ([steps] if isinstance(steps, str) else steps)) == (0, True), step
