@@ -16,7 +16,7 @@ from prover.rows import RowStatement
 
 HASH_BYTES: Final = 32
 BOOLEAN_ROUND_DEGREE: Final = 3  # of eq (b^2 - b) in a bit of t
-FIRST_POWER: Final = 0  # of alpha: p(d) of the first boolean digit
+FIRST_POWER: Final = 1  # of alpha: p(d) of the first boolean digit
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from tests.malicious.relation import Form, RowRelation, Term, decode
 from tests.malicious.table import Table, Witness, form_values
 
 HALF = invert(2)
-FIRST_POWER = 0  # of alpha
+FIRST_POWER = 1  # of alpha
 
 
 class Lies:

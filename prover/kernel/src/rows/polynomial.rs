@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 
 /// The first boolean digit has this power of alpha.
-pub const FIRST_BOOLEAN_POWER: u64 = 0;
+pub const FIRST_BOOLEAN_POWER: u64 = 1;
 
 /// What zero mode has chosen for the boolean digits after its rounds over t.
 pub struct Selection {
