@@ -162,6 +162,8 @@ _FROM_KERNEL: dict[str, type[ProofwardError]] = {
 }
 
 
-def from_kernel(code: str, message: str) -> ProofwardError:
-    """The error of a kernel code; a code without a class is itself a kernel failure."""
+def from_kernel(code: str, message: str, index: int = 0, step: str | None = None) -> ProofwardError:
+    """The error of a kernel code; a code without a class is itself a kernel failure. Row proofs come with index and step."""
+    if code == RowProofInvalid.code:
+        return RowProofInvalid(message, where=step, index=index)
     return _FROM_KERNEL.get(code, KernelFailed)(message)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from protocol.parameters import GROUP_ORDER, SCALAR_BYTES
 from prover import _kernel
 from prover.dealing import Deal
-from prover.errors import KernelArgumentInvalid, RowProofInvalid, ShareIndexInvalid, from_kernel
+from prover.errors import KernelArgumentInvalid, ShareIndexInvalid, from_kernel
 from prover.rows import RowInstance, RowStatement, RowWitness
 
 P = ParamSpec("P")
@@ -36,11 +36,7 @@ def _typed(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except _kernel.KernelError as error:
-            code, message, *place = error.args
-            if code == RowProofInvalid.code:
-                index, step = place
-                raise RowProofInvalid(message, where=step, index=index) from None
-            raise from_kernel(code, message) from None
+            raise from_kernel(*error.args) from None
         except (TypeError, OverflowError, UnicodeError) as error:
             # The message names the argument and its type, never its value.
             raise KernelArgumentInvalid(f"{function.__name__}: {error}") from None
