@@ -162,7 +162,7 @@ class Client:
             raise rebuild({"code": "internal", "message": "the query failed", **failure})
         bundle = self.bundle(query_id)
         datasets = self._datasets(bundle)
-        verified = verify_bundle(bundle, self.trust, datasets)
+        verified = verify_bundle(bundle, self.trust, datasets, threads=os.cpu_count() or 1)
         self._packages = datasets  # only what has been verified: a bad package is fetched again
         if verified.statement.predicate.offer.query_id != query_id:
             raise AnswerMismatch("the service delivered the attestation of another query")

@@ -96,7 +96,7 @@ def test_an_error_is_a_code_a_message_a_hint_and_a_page(tmp_path: Path) -> None:
     found = run("schema", "check", str(tmp_path / "schema.toml"))
     assert found.exit_code == 1
     assert "error[schema-invalid]" in found.stderr
-    assert "hint: write one [[columns]] block a column" in found.stderr
+    assert "hint: write one [[columns]] block" in found.stderr
     assert "more: docs/errors/schema-invalid.md" in found.stderr
     assert found.stdout == ""
     as_json = run("schema", "check", str(tmp_path / "schema.toml"), "--json")
@@ -117,6 +117,21 @@ def test_a_value_outside_its_domain_is_named(tmp_path: Path) -> None:
     assert bad.exit_code == 1
     assert "row 7" in json.loads(bad.stdout)["error"]["where"]
     assert "age" in json.loads(bad.stdout)["error"]["where"]
+
+
+def test_the_rules_of_a_schema_are_shown_and_a_row_that_breaks_one_is_named(tmp_path: Path) -> None:
+    visits = ROOT / "examples" / "visits.csv"
+    schema = tmp_path / "visits.toml"
+    for check, code in (("systolic >= 40", 1), ("age <= 110 OR sex = 'female'", 0), ("age < 40", 1)):
+        rule = f'\n[[rules]]\nname = "plausible"\ncheck = "{check}"\n'
+        schema.write_text((ROOT / "examples" / "visits.toml").read_text() + rule)
+        found = run("schema", "check", str(schema), "--data", str(visits))
+        assert found.exit_code == code, found.output
+        if code == 0:
+            assert "plausible" in found.stdout
+            assert "every rule is kept" in found.stdout
+        else:  # one that no row could break, and one that many break
+            assert "schema-invalid" in found.stderr or "data-value-refused" in found.stderr
 
 
 def test_a_draft_is_a_schema_and_is_not_overwritten(tmp_path: Path) -> None:
