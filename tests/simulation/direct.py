@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -120,6 +120,8 @@ class Hospital:
 
 class World:
     """A consortium of real nodes."""
+
+    schema: ClassVar[Schema] = SCHEMA
 
     def __init__(self, directory: Path, tables: Sequence[Sequence[Row]], *, threshold: int = 1, policy: str = POLICY) -> None:
         self.now = NOW

@@ -16,7 +16,7 @@ from protocol.messages import Contribution, Deal, Freeze, LeftOut, Opening, Roun
 from protocol.parameters import GROUP_ORDER, POINT_BYTES, SCALAR_BYTES
 from protocol.signatures import sign_contribution
 from protocol.signing import seal_info
-from prover.contribution import ChunkCells, compute_chunks, prove_contribution
+from prover.contribution import compute_chunks, prove_contribution
 from tests.simulation.direct import changed
 
 
@@ -185,14 +185,16 @@ class ProofExchanged(_Dealer):
 
 
 class OtherCells(_Dealer):
-    """A dealer that commits to one more than its table gives, and proves that as well as it can."""
+    """A dealer that deals one more than its table gives, with a good proof of what the table gives."""
 
     def lie(self, state: Dealt, secret: bytes) -> Document:
-        first, *rest = self._cells
-        values = (first.values[0] + 1, *first.values[1:])
-        self._cells = (ChunkCells(values, first.blinding, prover.commit_outputs(values, first.blinding)), *rest)
-        points, shares = self.polynomials(wrong_value(secret), self._identity.consortium.threshold)
-        return self.signed(state, points, shares)
+        return super().lie(state, wrong_value(secret))
+
+    def proof(self, state: Dealt, contribution: Contribution) -> bytes:
+        # The kernel does not prove what is not so. The chunk's commitment is exchanged, so that the sum is right.
+        honest = super().proof(state, contribution)
+        (only,) = self._cells
+        return prover.commit_outputs((only.values[0] + 1, *only.values[1:]), only.blinding) + honest[POINT_BYTES:]
 
 
 class OtherTable(_Dealer):
