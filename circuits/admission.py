@@ -5,7 +5,7 @@ A hospital proves them once an epoch; every plan relies on them. That they suffi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from circuits.cells import Form
@@ -37,8 +37,7 @@ class AdmissionPart:
     def combination(self) -> Combination:
         """The sum of beta^(c+1) times constraint number c.
 
-        Powers start at 1 because booleanity enters the same sum without a power of beta: a row that breaks both cannot
-        make them cancel, whatever beta is.
+        Powers start at 1: no constraint enters without a factor that is drawn after the table was committed to.
         """
         combiner = Combiner(self.digits)
         for place, constraint in enumerate(self.constraints):
@@ -47,6 +46,7 @@ class AdmissionPart:
         return combiner.combination(padding_is_zero=False)
 
 
+@lru_cache(maxsize=16)  # asked for once a chunk
 def admission_parts(schema: Schema) -> tuple[AdmissionPart, ...]:
     """All parts. The digits of a column are in one part; a rule is in the part of the last column that it reads."""
     homes: dict[str, int] = {}

@@ -57,9 +57,8 @@ class Combiner:
 
     def form(self, form: Form) -> int | None:
         """The number of a form with integer weights; None if it is zero."""
-        constant = ((0, form.constant),)
-        parts = [(self._index[name], tuple(weight([(0, own)]) for own in weights)) for name, weights in form.digits]
-        return self._number([(0, (weight(constant),)), *parts])
+        parts = [(self._index[name], tuple(map(_integer, weights))) for name, weights in form.digits]
+        return self._number([(0, (_integer(form.constant),)), *parts])
 
     def _number(self, parts: Iterable[tuple[int, tuple[Weight, ...]]]) -> int | None:
         """The number of a form, given by increasing digits; None if it is zero."""
@@ -143,3 +142,7 @@ class Combiner:
             tuple(tuple((renumbered[digit], weights) for digit, weights in forms[number]) for number in used),
             tuple((own, tuple(place[number] for number in factors)) for factors, own in terms.items()),
         )
+
+
+def _integer(number: int) -> Weight:
+    return ((0, number),) if number else ()

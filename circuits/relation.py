@@ -4,6 +4,7 @@ The relation of a query's cells is specified in docs/spec/05-contribution.md, th
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, repeat
 from typing import Final
 
@@ -82,6 +83,7 @@ def relation_at(combination: Combination, challenge: int, boolean: tuple[int, ..
     weights += [weight for weight, _ in combination.terms]
     powers = _powers(challenge, 1 + max(power for weight in weights for power, _ in weight))
 
+    @cache
     def value(weight: Weight) -> int:
         return sum(coefficient * powers[power] for power, coefficient in weight) % GROUP_ORDER
 

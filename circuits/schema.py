@@ -38,6 +38,9 @@ class Schema(Table):
         read_rules(self.rules, self)  # raises SchemaInvalid now, not where a rule is first used
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.hash)  # fields are compared; labels, which are a dictionary, cannot be hashed
+
     def canonical(self) -> dict[str, Any]:
         """JSON-ready members from which the hash is taken."""
         members = {

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from circuits.admission import MAX_BOOLEAN, AdmissionPart, admission_parts, admission_relation
 from circuits.columns import Digit
-from circuits.constraint import Constraint
 from circuits.encode import encode_chunks
 from circuits.schema import Schema, parse_schema
 from protocol.parameters import GROUP_ORDER, MAX_FACTORS
+from tests.properties.admitted import admitted, padding, value
 from tests.properties.onehot import OneHotRow, entries, row_of, row_value, shape
 from tests.properties.visits import SCHEMA as VISITS
 from tests.properties.visits import Rows, random_rows
@@ -49,29 +49,6 @@ nullable = true
 """)
 
 
-def value(constraint: Constraint, row: OneHotRow) -> int:
-    """What the constraint says about a row, over the integers."""
-    total = 0
-    for coefficient, forms in constraint.terms:
-        product = coefficient
-        for form in forms:
-            own = form.constant * row["present"][0]
-            own += sum(w * b for name, weights in form.digits for w, b in zip(weights, row[name], strict=True))
-            product *= own
-        total += product
-    return total
-
-
-def admitted(schema: Schema, row: OneHotRow) -> bool:
-    """Whether no constraint of any part is violated, and all entries of boolean digits are 0 or 1."""
-    for part in admission_parts(schema):
-        if any(entry not in (0, 1) for name in part.boolean for entry in row[name]):
-            return False
-        if any(value(constraint, row) for constraint in part.constraints):
-            return False
-    return True
-
-
 def is_row(schema: Schema, row: OneHotRow) -> bool:
     """The definition: padding, or one code of the domain (or NULL, where that is allowed) in every column."""
     if not any(any(own) for own in row.values()):
@@ -99,10 +76,6 @@ def good_row(schema: Schema, rng: random.Random) -> OneHotRow:
             own = ABSENT if code is None else code // digit.weight % (digit.values if digit is column.digits[-1] else 64)
             row[digit.name] = entries(own, digit.values)
     return row
-
-
-def padding(schema: Schema) -> OneHotRow:
-    return {digit.name: (0,) * digit.values for digit in schema.digits}
 
 
 def changed(row: OneHotRow, digit: Digit, place: int, entry: int) -> OneHotRow:

@@ -133,8 +133,8 @@ def test_a_changed_table_or_sum_is_refused_by_the_kernel(drawn: Drawn) -> None:
 def test_larger_statements_are_accepted_by_both_verifiers(mode: str, rows: int, columns: int, cells: int) -> None:
     known = honest(mode, rows, columns, cells)
     native = kernel_backend.prove_rows(known.claim.statement(kernel_backend.Transcript), known.row_witness())
-    for proof in (native, known.prove(reference.Transcript)):
-        assert_accepted(known.claim, proof)
+    assert_accepted(known.claim, native)
+    check("kernel", (known.claim, known.prove(reference.Transcript)))
 
 
 def test_the_lengths_are_those_that_the_service_computes() -> None:

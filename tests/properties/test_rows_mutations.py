@@ -10,7 +10,7 @@ import pytest
 from prover import kernel_backend, reference
 from tests.malicious.instances import MODES, Honest, honest
 from tests.malicious.mutations import CHANGES, campaign
-from tests.malicious.verifiers import EQUATIONS, assert_accepted
+from tests.malicious.verifiers import EQUATIONS, assert_accepted, check
 
 STEPS = {"length", "encoding", "identity", *EQUATIONS}
 CAMPAIGN = 100_000
@@ -26,10 +26,11 @@ def case(mode: str, large: bool = False) -> tuple[Honest, tuple[bytes, ...]]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_proofs_that_are_mutated_are_good(mode: str) -> None:
-    for large in (False, True):
-        known, proofs = case(mode, large)
-        for proof in proofs:
-            assert_accepted(known.claim, proof)
+    known, proofs = case(mode)
+    for proof in proofs:
+        assert_accepted(known.claim, proof)
+    folded, folded_proofs = case(mode, large=True)
+    check("kernel", *((folded.claim, proof) for proof in folded_proofs))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -45,14 +46,14 @@ def test_mutations_are_refused(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_mutations_are_refused_by_the_reference(mode: str) -> None:
     known, proofs = case(mode)
-    ours = campaign(known.claim, proofs, range(40), "reference")
-    assert ours == campaign(known.claim, proofs, range(40), "kernel")
+    ours = campaign(known.claim, proofs, range(24), "reference")
+    assert ours == campaign(known.claim, proofs, range(24), "kernel")
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_mutations_of_folded_proofs_are_refused(mode: str) -> None:
     known, proofs = case(mode, large=True)
-    assert set(campaign(known.claim, proofs, range(60))) <= STEPS
+    assert set(campaign(known.claim, proofs, range(40))) <= STEPS
 
 
 @pytest.mark.soak

@@ -110,7 +110,7 @@ class RandomQuery:
         rng.shuffle(outputs)
         sql = f"SELECT {', '.join(outputs)} FROM visits"
         if rng.random() < 0.85:
-            sql += f" WHERE {self._predicate(rng.randint(0, 3))}"
+            sql += f" WHERE {self.condition(rng.randint(0, 3))}"
         return sql + (f" GROUP BY {', '.join(groups)}" if groups else "")
 
     def _aggregate(self) -> str:
@@ -123,14 +123,15 @@ class RandomQuery:
             ]
         )
 
-    def _predicate(self, depth: int) -> str:
+    def condition(self, depth: int) -> str:
+        """A random condition, nested up to `depth`."""
         kind = self._rng.random()
         if depth == 0 or kind < 0.3:
             return self._leaf()
         if kind < 0.5:
-            return f"NOT ({self._predicate(depth - 1)})"
+            return f"NOT ({self.condition(depth - 1)})"
         joiner = " AND " if kind < 0.75 else " OR "
-        return "(" + joiner.join(self._predicate(depth - 1) for _ in range(self._rng.randint(2, 3))) + ")"
+        return "(" + joiner.join(self.condition(depth - 1) for _ in range(self._rng.randint(2, 3))) + ")"
 
     def _leaf(self) -> str:
         rng = self._rng

@@ -46,8 +46,13 @@ type = "boolean"
 
 def test_the_schema_of_the_specification_is_accepted() -> None:
     text = (ROOT / "docs" / "spec" / "02-tables-schema.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    example, rules = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert [column.name for column in parse_schema(example).columns] == ["sex", "weight"]
+    pressures = "".join(
+        f'[[columns]]\nname = "{x}"\ntype = "integer"\nmin = 40\nmax = 200\n' for x in ("systolic", "diastolic")
+    )
+    ruled = parse_schema(example + pressures + '[[columns]]\nname = "pregnant"\ntype = "boolean"\n' + rules)
+    assert [check.name for check in ruled.checks] == ["pressure_order", "pregnant_women"]
 
 
 def test_digits_cover_each_domain_and_no_more() -> None:
