@@ -88,7 +88,7 @@ CELLS: list[tuple[str, Lie, str]] = [
 
 @cache
 def short(mode: str) -> Honest:
-    return honest(mode, 8, 4, 3)
+    return honest(mode, 4, 2, 2)
 
 
 @cache

@@ -52,8 +52,11 @@ def proof_from(claim: Claim, witness: Witness) -> bytes:
 
 
 def cases(count: int | None = None) -> list[tuple[tuple[int, int, int], str]]:
-    every = [(place, kind) for place in PLACES for kind in (*FALSE, "swap")]
-    return every if count is None else random.Random(15).sample(every, count)
+    """A sample of all perturbations; without a count each place once, with a kind that changes from place to place."""
+    kinds = (*FALSE, "swap")
+    if count is None:
+        return [(place, kinds[number % len(kinds)]) for number, place in enumerate(PLACES)]
+    return random.Random(15).sample([(place, kind) for place in PLACES for kind in kinds], count)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -81,7 +84,7 @@ def test_a_committed_entry_is_accepted_only_if_the_statement_stays_true(mode: st
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("verifier", "count"), [("kernel", 60), ("reference", 4)])
+@pytest.mark.parametrize(("verifier", "count"), [("kernel", None), ("reference", 4)])
 def test_a_proof_from_other_data_than_the_committed_is_refused(mode: str, verifier: str, count: int | None) -> None:
     known = case(mode)
     for place, kind in cases(count):
@@ -91,6 +94,21 @@ def test_a_proof_from_other_data_than_the_committed_is_refused(mode: str, verifi
         assert refusal(verifier, (committed_lie, proof_from(committed_lie, known.witness))) == (0, "rows"), (place, kind)
         lying = replace(known.witness, table=table)
         assert refusal(verifier, (known.claim, proof_from(known.claim, lying)))[1] == "rows", (place, kind)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mode", MODES)
+def test_every_perturbation_of_every_entry(mode: str) -> None:
+    known = case(mode)
+    for place, kind in cases(len(PLACES) * (len(FALSE) + 1)):
+        table = perturbed(known.witness.table, place, kind)
+        claim = claim_about(known, table)
+        proof = proof_from(claim, replace(known.witness, table=table))
+        if is_true(known, table):
+            check("kernel", (claim, proof))
+        else:
+            assert refusal("kernel", (claim, proof)) == (0, "product"), (place, kind)
+        assert refusal("kernel", (claim, proof_from(claim, known.witness))) == (0, "rows"), (place, kind)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,10 +10,12 @@ import pytest
 
 from protocol.parameters import GROUP_ORDER
 from prover import reference
+from prover.reference import row_statement
+from tests.malicious import prover as malicious_prover
 from tests.malicious.algebra import invert, stream
 from tests.malicious.prover import prove
 from tests.malicious.relation import RowRelation
-from tests.malicious.table import Codes, Table, Witness, row_values, zero_claim
+from tests.malicious.table import Claim, Codes, Table, Witness, row_values, zero_claim
 from tests.malicious.verifiers import assert_accepted, assert_refused
 
 ROWS, COLUMNS = 8, 4
@@ -62,14 +64,30 @@ def table(K: int, entries: list[int]) -> Table:
     return replace(honest, b=(honest.b[0], tuple((entry,) * ROWS for entry in entries)))
 
 
+def forged(K: int) -> tuple[Claim, bytes]:
+    """A false claim about a table of such entries, and what the honest prover says to it."""
+    false = table(K, cancelling_entries(K))
+    claim = zero_claim(relation(K), false)
+    return claim, prove(claim.statement(reference.Transcript), Witness(false), entropy=stream("cancelling"))
+
+
 @pytest.mark.parametrize("K", [4, 8, 16, 32])
 def test_entries_that_are_not_boolean_cannot_pay_for_a_constraint(K: int) -> None:
     entries = cancelling_entries(K)
     false = table(K, entries)
     error = row_values(relation(K), false)[0]
     assert (entries[0] ** 2 - entries[0] + K * error) % GROUP_ORDER == 0 != error
-    claim = zero_claim(relation(K), false)
-    proof = prove(claim.statement(reference.Transcript), Witness(false), entropy=stream("cancelling"))
+    assert_refused(*forged(K), "product")
+
+
+@pytest.mark.parametrize("K", [4, 8, 16, 32])
+def test_with_one_weight_for_both_parts_the_same_proof_is_accepted(K: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forgery: nothing but the power of alpha at which boolean digits begin, moved to 0, for prover and verifier."""
+    monkeypatch.setattr(malicious_prover, "FIRST_POWER", 0)
+    monkeypatch.setattr(row_statement, "FIRST_POWER", 0)
+    claim, proof = forged(K)
+    reference.verify_rows([claim.instance(reference.Transcript, proof)])
+    monkeypatch.undo()
     assert_refused(claim, proof, "product")
 
 

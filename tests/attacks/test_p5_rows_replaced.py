@@ -63,11 +63,11 @@ def test_another_point_is_refused(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_scalar_that_is_zero_is_refused_where_it_is_used(mode: str) -> None:
     known, proof, parts = case(mode)
-    for element in parts:
+    for place, element in enumerate(parts):
         if not element.is_point:
             step = STEP_OF_RESPONSE[element.name.split()[0]]
             for number, other in enumerate(substitutes(element, proof)):
-                for verifier in VERIFIERS if number == 0 else ("kernel",):
+                for verifier in VERIFIERS if number == place % 3 == 0 else ("kernel",):
                     changed = element.replaced(proof, other)
                     assert refusal(verifier, (known.claim, changed)) == (0, step), element.name
 
