@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from prover import reference
+from tests.malicious import prover as malicious_prover
 from tests.malicious.algebra import Sum, generator
 from tests.malicious.instances import Honest, honest
 from tests.malicious.prover import Lies
@@ -122,6 +123,15 @@ FOLDS = [
 def test_a_wrong_fold_is_refused(mode: str, name: str, lie: Lie) -> None:
     known = folded(mode)
     assert_refused(known.claim, known.prove(reference.Transcript, Lies({name: lie})), name.split()[0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("tail", [1024, 128])
+def test_a_prover_that_folds_once_less_or_once_more_is_refused(mode: str, tail: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often a vector is folded follows from its length, not from what the prover sends."""
+    monkeypatch.setattr(malicious_prover, "MAX_TAIL", tail)
+    known = folded(mode)
+    assert_refused(known.claim, known.prove(reference.Transcript), "length")
 
 
 def test_two_values_swapped_between_openings_are_refused() -> None:

@@ -107,6 +107,30 @@ def test_the_order_and_the_place_of_the_bad_proof_do_not_matter(verifier: str) -
         assert refusal(verifier, *batch) == (place, "product")
 
 
+def test_both_verifiers_name_the_same_proof_of_several_bad_ones() -> None:
+    """What cannot be read is found before what does not hold, wherever it stands; then the first proof and its first step."""
+    wrong, unreadable, short = (
+        shifted(proven("zero"), sigma=1),
+        truncated(proven("cells"), b"\xff"),
+        truncated(proven("zero"), b""),
+    )
+    two_steps = shifted(proven("cells"), sigma=1, epsilon=1)
+    for batch, expected in (
+        ((wrong, unreadable), (1, "encoding")),
+        ((wrong, short, unreadable), (1, "length")),
+        ((unreadable, short), (0, "encoding")),
+        ((two_steps, wrong), (0, "evaluations")),
+        ((wrong, two_steps), (0, "product")),
+    ):
+        assert {refusal(verifier, *batch) for verifier in VERIFIERS} == {expected}
+
+
+def truncated(proof: Proven, last: bytes) -> Proven:
+    """The proof with its last scalar cut off, or filled with one byte."""
+    claim, data = proof
+    return claim, data[:-32] + last * 32
+
+
 def agree_with_singles(mixes: Sequence[random.Random]) -> None:
     """A batch is accepted exactly if all its members are, and the first bad one is named with its first bad step."""
     names = {"sigma": "product", "rows_theta": "rows", "epsilon": "evaluations", "g_0_rho": "rounds"}
