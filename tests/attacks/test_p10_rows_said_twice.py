@@ -13,7 +13,7 @@ import pytest
 from prover import reference
 from tests.malicious import prover as malicious_prover
 from tests.malicious.algebra import Sum, generator
-from tests.malicious.instances import Honest, honest
+from tests.malicious.instances import MODES, Honest, honest
 from tests.malicious.prover import Lies
 from tests.malicious.verifiers import assert_refused
 
