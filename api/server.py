@@ -84,10 +84,10 @@ def run_hub(config_path: Path) -> None:
             process.run_until_signalled(lambda: serve(opened, ending))
         finally:
             ending.set()
-            done = worker.close(_LAST_WORK_SECONDS)
+            done = [each.close(_LAST_WORK_SECONDS) for each in (worker, opened.verifier)]
             opened.close()
             log.info("hub-stopped")
-            if not done:
+            if not all(done):
                 os._exit(0)  # a thread that does not end must not keep the operator waiting; what counts is on disk
 
 
@@ -101,6 +101,7 @@ class OpenHub:
     relay: RelayServer
     publisher: Publisher
     services: Services
+    verifier: ThreadWorker  # of packages, which takes up to minutes: nothing else may wait for it
 
     def close(self) -> None:
         """Release journal and database."""
@@ -129,8 +130,8 @@ def open_hub(config: HubFile, clock: Clock, worker: ThreadWorker, ending: thread
 
         ledger = ensure_contract(client, trust, publisher(None))
         relay = RelayServer(trust.consortium, clock=clock, worker=worker, revoked=frozenset(config.relay.revoked))
-        hub_store = HubStore(engine)
-        hub = Hub(trust.consortium, hub_store, clock, relay, worker=worker)
+        hub_store, verifier = HubStore(engine), ThreadWorker("packages")
+        hub = Hub(trust.consortium, hub_store, clock, relay, worker=worker, verifier=verifier)
         queries, bell, metrics = QueryStore(engine), Bell(), Metrics()
         posting = publisher(ledger)
         pipeline = Pipeline(
@@ -167,7 +168,7 @@ def open_hub(config: HubFile, clock: Clock, worker: ThreadWorker, ending: thread
             chain.close()
         engine.dispose()
         raise
-    return OpenHub(config, engine, chain, relay, posting, services)
+    return OpenHub(config, engine, chain, relay, posting, services, verifier)
 
 
 async def serve(opened: OpenHub, ending: threading.Event) -> None:

@@ -196,6 +196,10 @@ async def test_node_processes(tmp_path: Path, chain_url: tuple[str, list[Embedde
             assert [signed.registration.root for signed in stored] == [root.strip()]
             assert hub.ledger.dataset(bytes.fromhex(root.strip())) is not None
 
+            # The other nodes verify the table's package and keep it.
+            while hub.store.admitted_by(root.strip()) != {1, 2, 3}:
+                await asyncio.sleep(0.05)
+
             # Every node answers; without a fitting plan they refuse, each in its access log and signed.
             query = keccak(text="query").hex()
             result = await hub.hub.collect(

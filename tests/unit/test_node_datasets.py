@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,14 +12,19 @@ from circuits.evaluate import evaluate
 from circuits.plan import compile_query
 from circuits.schema import parse_schema
 from circuits.sql import parse
+from mpc_nodes import datasets, snapshots
+from mpc_nodes.datasets import Datasets
 from mpc_nodes.errors import DatasetEpoch, DatasetInactive, DatasetUnknown, SnapshotDamaged
 from mpc_nodes.secret_files import check_private, read_secret, write_secret
 from mpc_nodes.snapshots import Snapshot
-from mpc_nodes.transport_errors import SecretExposed, SecretInvalid
+from mpc_nodes.transport_errors import PackageTooLarge, SecretExposed, SecretInvalid
 from protocol.dataset import Registration
 from protocol.errors import ProofwardError
 from protocol.messages import Round
+from protocol.relay import LIMITS, TransferKind
 from protocol.signatures import verify_registration
+from prover.admission import verify_admission
+from prover.package import decode_package
 from tests.simulation.direct import SCHEMA, Rows, Run, World, make_world
 
 SQL = "SELECT COUNT(*) AS n, SUM(age) AS s FROM survey"
@@ -181,6 +186,114 @@ def test_leavings_of_a_crash_are_removed_at_the_next_start(world: World) -> None
     shutil.copytree(kept[0], root / "survey-2-0011223344556677")  # renamed, but not yet in the database
     world.reopen(1)
     assert sorted(root.iterdir()) == kept
+
+
+class Killed(BaseException):
+    """As little as possible of the node runs after this."""
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, step: str, home: Path, copy: Path) -> None:
+    """Kill the node at a step of a registration: what is on disk then is kept in `copy`."""
+
+    def killed(*_: object, **__: object) -> None:
+        shutil.copytree(home, copy)
+        raise Killed
+
+    def killed_after(work: Callable[..., object]) -> Callable[..., None]:
+        def run(*arguments: object, **named: object) -> None:
+            work(*arguments, **named)
+            killed()
+
+        return run
+
+    places: dict[str, tuple[object, str]] = {
+        "before the proofs": (datasets, "prove_admission"),
+        "before the snapshot is whole": (snapshots.SnapshotWriter, "finish"),
+        "before it has its name": (Path, "rename"),
+        "after it has its name": (Datasets, "_insert"),
+    }
+    if step == "after the row":
+        monkeypatch.setattr(Datasets, "_insert", killed_after(Datasets._insert))
+    else:
+        monkeypatch.setattr(*places[step], killed)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "before the proofs",
+        "before the snapshot is whole",
+        "before it has its name",
+        "after it has its name",
+        "after the row",
+    ],
+)
+def test_a_node_dies_while_it_registers(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Either nothing is registered and nothing is left, or everything that others need to check the table is there."""
+    home, copy = world.hospitals[1].directory, tmp_path / "copy"
+    before = sorted(path.name for path in (home / "snapshots").iterdir())
+    with monkeypatch.context() as patched:
+        fail_at(patched, step, home, copy)
+        with pytest.raises(Killed):
+            world.node(1).register_dataset(NEW_ROWS, SCHEMA)
+    shutil.rmtree(home)
+    copy.rename(home)
+    node = world.reopen(1)
+    registered = step == "after the row"
+    names = sorted(path.name for path in (home / "snapshots").iterdir())
+    assert (names == before) is not registered
+    assert len(world.hospitals[1].datasets.all()) == 1 + registered
+    if registered:
+        node.publish_pending()
+    else:
+        world.register(1, NEW_ROWS)
+    world.share()
+    world.now += 1
+    assert Run(world, world.offer(SQL)).finish().statement().predicate.aggregate.cells[0] == str(75 + 3)
+
+
+def test_a_package_is_what_was_registered(world: World) -> None:
+    hospital = world.hospitals[1]
+    (registered,) = hospital.datasets.all()
+    package = decode_package(hospital.datasets.package(registered.registration.root))
+    assert package.signed == registered.signed
+    assert [chunk.rows for chunk in package.chunks] == [1024]
+    verify_admission(package)
+
+
+@pytest.mark.parametrize("suffix", ["commitments", "admission"])
+def test_a_damaged_proof_is_not_sent(world: World, suffix: str) -> None:
+    datasets = world.hospitals[2].datasets
+    (path,) = snapshot(world, 2).folder.glob(f"*.{suffix}")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(SnapshotDamaged):
+        datasets.check()
+    with pytest.raises(SnapshotDamaged):
+        datasets.package(datasets.all()[0].registration.root)
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(TransferKind.PACKAGE, 20_000), (TransferKind.REGISTRATION, 1000)])
+def test_a_table_that_could_not_be_sent_is_not_registered(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: TransferKind, limit: int
+) -> None:
+    monkeypatch.setitem(LIMITS, kind, limit)
+    monkeypatch.setattr(datasets, "prove_admission", lambda *_, **__: pytest.fail("hours were spent on proofs"))
+    root = world.hospitals[1].directory / "snapshots"
+    before = sorted(root.iterdir())
+    asked = unposted(world, 1)
+    with pytest.raises(PackageTooLarge):
+        world.node(1).register_dataset(NEW_ROWS, SCHEMA)
+    assert asked == []
+    assert sorted(root.iterdir()) == before
+
+
+def test_registration_tells_how_far_it_is(world: World) -> None:
+    told: list[tuple[int, str]] = []
+    rows = Rows([("f", i % 100, None) for i in range(1500)])
+    world.hospitals[1].datasets.register(rows, SCHEMA, chunk_rows=1024, progress=lambda *step: told.append(step))
+    names = [digit.name for digit in SCHEMA.digits]
+    assert told == [(chunk, name) for chunk in (0, 1) for name in names] + [(0, "admission"), (1, "admission")]
 
 
 def damage_flip(folder: Path) -> None:

@@ -8,9 +8,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
+from mpc_nodes import store as store_module
 from mpc_nodes.database import create_engine
 from mpc_nodes.node_tables import metadata
 from mpc_nodes.store import NodeStore
+from mpc_nodes.transport_errors import PackageQuota
 from protocol.messages import Refusal, Round
 from protocol.query import Offer
 from protocol.relay import RoundReply
@@ -106,3 +108,18 @@ def test_a_halt_survives_a_restart(engine: sa.Engine) -> None:
     store.halt("first")
     store.halt("second")
     assert NodeStore(engine).halted() == "second"
+
+
+def test_packages_are_kept_once_and_within_a_hospitals_room(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "QUOTA_BYTES", 100)
+    store = NodeStore(engine)
+    assert store.package("11" * 32) is None
+    assert not store.has_package("11" * 32)
+    store.add_package("11" * 32, 2, bytes(60), 5)
+    store.add_package("11" * 32, 2, bytes(60), 6)
+    with pytest.raises(PackageQuota):
+        store.add_package("22" * 32, 2, bytes(41), 7)
+    store.add_package("22" * 32, 3, bytes(41), 7)
+    again = NodeStore(engine)
+    assert again.package("11" * 32) == bytes(60)
+    assert again.has_package("22" * 32)

@@ -8,7 +8,7 @@ from mpc_nodes.transfer import Assembler, cut, parse
 from mpc_nodes.transport_errors import TransferInvalid
 from protocol.errors import MalformedInput
 from protocol.messages import Round
-from protocol.relay import DOCUMENTS, FROM_HUB, FROM_NODE, LIMITS, PART_BYTES, RoundRequest, TransferKind
+from protocol.relay import DOCUMENTS, FROM_HUB, FROM_NODE, LIMITS, PART_BYTES, PackageFile, RoundRequest, TransferKind
 from protocol.wire import relay_pb2
 from tests.simulation.members import digest, make_members
 
@@ -25,7 +25,7 @@ def request(size: int) -> RoundRequest:
 
 def test_every_kind_has_a_document_a_limit_and_a_direction() -> None:
     assert set(DOCUMENTS) == set(LIMITS) == EVERY == FROM_HUB | FROM_NODE
-    assert not FROM_HUB & FROM_NODE
+    assert {TransferKind.REGISTRATION, TransferKind.PACKAGE, TransferKind.ACKNOWLEDGEMENT} == FROM_HUB & FROM_NODE
     assert len(set(DOCUMENTS.values())) == len(EVERY)
 
 
@@ -43,6 +43,21 @@ def test_what_was_cut_comes_together(sizes: list[int]) -> None:
         assert complete is not None
         assert not assembler.in_progress
         assert parse(*complete) == document
+
+
+@given(size=st.integers(1, 3 * PART_BYTES))
+def test_a_package_travels_as_it_is(size: int) -> None:
+    assembler, package = Assembler(FROM_NODE), PackageFile(b"\xff" * size)
+    *_, complete = [assembler.add(part) for part in cut(1, package)]
+    assert complete == (TransferKind.PACKAGE, package.encoded)
+    assert parse(*complete) == package
+
+
+def test_a_package_above_its_limit_is_not_sent() -> None:
+    with pytest.raises(TransferInvalid):
+        next(cut(1, PackageFile(bytes(LIMITS[TransferKind.PACKAGE] + 1))))
+    with pytest.raises(MalformedInput):
+        PackageFile.from_bytes(bytes(11), limit=10)
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
