@@ -94,8 +94,8 @@ async def test_events_are_the_status(running: Running) -> None:
         progress = (await client.get(f"/v1/queries/{query_id}")).json()["progress"]
         assert progress["last_event"] == told[-1][0]
         assert progress["step"] == "finish"
-        # The last round closes with t+1 equal statements: a slower hospital may still be asked, none has failed.
+        # The last round closes with t+1 equal statements and a short grace: a slower hospital was silent in it, none failed.
         states = [each["state"] for each in progress["hospitals"]]
         assert len(states) == 4
-        assert set(states) <= {"answered", "asked"}
+        assert set(states) <= {"answered", "asked", "silent"}
         assert states.count("answered") >= 2
