@@ -9,6 +9,7 @@ mod equations;
 mod evaluate;
 mod folding;
 mod layout;
+mod loose;
 mod multilinear;
 mod nonces;
 mod opening;
@@ -18,6 +19,7 @@ mod relation;
 mod rounds;
 mod selectors;
 mod statement;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod univariate;

@@ -83,15 +83,14 @@ fn attempt(transcript: &Transcript, public: Public, secret: &Secret, entropy: &[
     let tau = zero.as_ref().map(|challenges| &challenges.rows[..]);
     let mut rounds = Rounds::new(&polynomial, &witness.codes, statement.rows(), tau);
     let row_point = prover.bind_bits(&mut rounds, statement.row_bits())?;
-    let vectors = Zeroizing::new(rounds.tables().to_vec());
+    let vectors = Zeroizing::new(rounds.tables());
     let column_point = prover.bind_bits(&mut rounds, statement.bits() - statement.row_bits())?;
 
     // 4. Evaluations.
     if statement.commitment.is_some() {
         prover.secrets.push(first_claim);
     }
-    let evaluations = rounds.tables().iter().map(|table| table[0]);
-    prover.secrets.extend(evaluations);
+    prover.secrets.extend(rounds.tables().into_iter().flatten());
     prover.commit(Family::Output, layout.evaluations.start, labels::ROWS_EVALUATIONS)?;
     let delta = prover.transcript.challenge(labels::ROWS_DELTA)?;
     let eta = prover.transcript.challenge(labels::ROWS_ETA)?;

@@ -4,6 +4,7 @@
 //! The first round reads codes and not scalars, so that no table is longer than N / 2.
 
 use super::evaluate::{Evaluator, Halves};
+use super::loose::Loose;
 use super::multilinear::{eq_bit, eq_table};
 use super::polynomial::Polynomial;
 use super::univariate;
@@ -21,10 +22,10 @@ enum Forms<'a> {
     Codes {
         codes: &'a [Vec<u16>],
         /// Of each form: digit, and weights with a zero at the end for absent rows.
-        lookups: Vec<Vec<(usize, Vec<Fr>)>>,
+        lookups: Vec<Vec<(usize, Vec<Loose>)>>,
         rows: usize,
     },
-    Tables(Vec<Vec<Fr>>),
+    Tables(Vec<Vec<Loose>>),
 }
 
 /// eq(tau', .) of zero mode.
@@ -33,7 +34,7 @@ struct Weights {
     /// eq over the bits that are bound.
     bound: Fr,
     /// eq over the bits after the next, for each of their values.
-    rest: Vec<Fr>,
+    rest: Vec<Loose>,
 }
 
 pub struct Rounds<'a> {
@@ -47,9 +48,8 @@ impl<'a> Rounds<'a> {
     pub fn new(polynomial: &Polynomial, codes: &'a [Vec<u16>], rows: usize, tau: Option<&[Fr]>) -> Self {
         let lookups = polynomial.forms.iter().map(|form| {
             let parts = form.parts.iter().map(|part| {
-                let mut weights = part.weights.clone();
-                weights.push(Fr::ZERO);
-                (part.digit, weights)
+                let weights = part.weights.iter().copied().chain([Fr::ZERO]);
+                (part.digit, weights.map(Loose::from).collect())
             });
             parts.collect()
         });
@@ -64,7 +64,10 @@ impl<'a> Rounds<'a> {
             weights: tau.map(|tau| Weights {
                 tau: tau.to_vec(),
                 bound: Fr::ONE,
-                rest: eq_table(tau.get(1..).unwrap_or_default()),
+                rest: eq_table(tau.get(1..).unwrap_or_default())
+                    .into_iter()
+                    .map(Loose::from)
+                    .collect(),
             }),
         }
     }
@@ -110,11 +113,14 @@ impl<'a> Rounds<'a> {
     }
 
     /// The forms at the rows that are left.
-    pub fn tables(&mut self) -> &[Vec<Fr>] {
+    pub fn tables(&mut self) -> Vec<Vec<Fr>> {
         self.forms.tabulate();
         match &self.forms {
-            Forms::Tables(tables) => tables,
-            Forms::Codes { .. } => &[],
+            Forms::Tables(tables) => tables
+                .iter()
+                .map(|table| table.iter().copied().map(Fr::from).collect())
+                .collect(),
+            Forms::Codes { .. } => Vec::new(),
         }
     }
 }
@@ -129,12 +135,17 @@ impl Forms<'_> {
 
     fn bind(&mut self, r: Fr) {
         let half = self.rows() / 2;
+        let r = Loose::from(r);
         match self {
             Forms::Codes { codes, lookups, .. } => {
                 let tables = lookups.iter().map(|parts| {
                     let scaled = parts.iter().map(|(digit, weights)| {
-                        let high: Vec<Fr> = weights.iter().map(|weight| r * weight).collect();
-                        let low: Vec<Fr> = weights.iter().zip(&high).map(|(weight, high)| *weight - high).collect();
+                        let high: Vec<Loose> = weights.iter().map(|weight| r * *weight).collect();
+                        let low = weights
+                            .iter()
+                            .zip(&high)
+                            .map(|(weight, high)| *weight - *high)
+                            .collect();
                         (&codes[*digit][..], low, high)
                     });
                     bind_codes(&scaled.collect::<Vec<_>>(), half)
@@ -148,7 +159,7 @@ impl Forms<'_> {
                         .zip(high.par_chunks(CHUNK))
                         .for_each(|(low, high)| {
                             for (low, high) in low.iter_mut().zip(high) {
-                                *low += r * (*high - *low);
+                                *low += (*high - *low) * r;
                             }
                         });
                     table.truncate(half);
@@ -161,7 +172,7 @@ impl Forms<'_> {
     fn tabulate(&mut self) {
         if let Forms::Codes { codes, lookups, rows } = self {
             let tables = lookups.iter().map(|parts| {
-                let mut table = vec![Fr::ZERO; *rows];
+                let mut table = vec![Loose::ZERO; *rows];
                 for (digit, weights) in parts {
                     for (value, code) in table.iter_mut().zip(&codes[*digit]) {
                         *value += weights[usize::from(*code)];
@@ -175,8 +186,8 @@ impl Forms<'_> {
 }
 
 /// (1 - r) phi(low half) + r phi(high half), where the factors are in the weights.
-fn bind_codes(parts: &[(&[u16], Vec<Fr>, Vec<Fr>)], half: usize) -> Vec<Fr> {
-    let mut table = vec![Fr::ZERO; half];
+fn bind_codes(parts: &[(&[u16], Vec<Loose>, Vec<Loose>)], half: usize) -> Vec<Loose> {
+    let mut table = vec![Loose::ZERO; half];
     table.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, table)| {
         let start = chunk * CHUNK;
         for (codes, low, high) in parts {
@@ -190,28 +201,31 @@ fn bind_codes(parts: &[(&[u16], Vec<Fr>, Vec<Fr>)], half: usize) -> Vec<Fr> {
 }
 
 impl Halves for Forms<'_> {
-    fn load(&self, form: usize, start: usize, low: &mut [Fr], high: &mut [Fr]) {
+    fn load(&self, form: usize, start: usize, values: &mut [Loose], steps: &mut [Loose]) {
         let half = self.rows() / 2;
         match self {
             Forms::Tables(tables) => {
-                let (first, second) = tables[form].split_at(half);
-                low.copy_from_slice(&first[start..][..low.len()]);
-                high.copy_from_slice(&second[start..][..high.len()]);
+                let (low, high) = tables[form].split_at(half);
+                values.copy_from_slice(&high[start..][..values.len()]);
+                steps.copy_from_slice(&low[start..][..steps.len()]);
             }
             Forms::Codes { codes, lookups, .. } => {
-                low.fill(Fr::ZERO);
-                high.fill(Fr::ZERO);
+                values.fill(Loose::ZERO);
+                steps.fill(Loose::ZERO);
                 for (digit, weights) in &lookups[form] {
-                    let (first, second) = codes[*digit].split_at(half);
-                    add_lookups(&first[start..], weights, low);
-                    add_lookups(&second[start..], weights, high);
+                    let (low, high) = codes[*digit].split_at(half);
+                    add_lookups(&high[start..], weights, values);
+                    add_lookups(&low[start..], weights, steps);
                 }
             }
+        }
+        for (step, high) in steps.iter_mut().zip(values) {
+            *step = *high - *step;
         }
     }
 }
 
-fn add_lookups(codes: &[u16], weights: &[Fr], values: &mut [Fr]) {
+fn add_lookups(codes: &[u16], weights: &[Loose], values: &mut [Loose]) {
     for (value, code) in values.iter_mut().zip(codes) {
         *value += weights[usize::from(*code)];
     }
