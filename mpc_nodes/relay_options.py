@@ -50,6 +50,8 @@ SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 CLIENT_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     *_BOTH,
     ("grpc.enable_retries", 0),  # reconnection is ours: a stream has a handshake
-    ("grpc.min_reconnect_backoff_ms", 1000),
+    # In spite of its name, what an attempt to connect has, TLS and all. Less than the hub gives it, and a node behind a slow
+    # line, or a hub with much to do, is cut off for good: the next attempt is no faster.
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection, never a remembered failure
 )

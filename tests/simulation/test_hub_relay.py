@@ -1,6 +1,8 @@
 """Hub and nodes over real gRPC: rounds, registrations, reconnection, replacement."""
 
 import asyncio
+import contextlib
+import dataclasses
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from mpc_nodes.hub_store import Outcome
 from protocol.messages import Round
 from protocol.relay import RoundReply, RoundRequest
 from tests.simulation.fake_clock import ManualClock
-from tests.simulation.relay import RelaySetting, Responder, failure, relay
+from tests.simulation.relay import HOST, RelaySetting, Responder, failure, relay
 
 QUERY = secrets.token_hex(32)
 
@@ -54,6 +56,29 @@ async def test_a_member_that_connects_late_or_again_is_asked_again(tmp_path: Pat
                 leave.set()
             async with setting.node(2):
                 assert sorted((await asyncio.wait_for(collecting, 60)).messages) == [1, 2]
+
+
+async def test_a_node_behind_a_slow_line_connects(tmp_path: Path) -> None:
+    hold = 2.0  # seconds that each connection is silent at first; a node that gives up sooner never gets through
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+
+    async with relay(tmp_path) as setting:
+
+        async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(hold)
+            theirs, ours = await asyncio.open_connection(HOST, setting.port)
+            await asyncio.gather(forward(reader, ours), forward(theirs, writer))
+
+        async with await asyncio.start_server(line, HOST, 0) as proxy:
+            slow = dataclasses.replace(setting, port=proxy.sockets[0].getsockname()[1])
+            async with slow.node(1):
+                await setting.until_connected(1)
+                assert sorted((await collect(setting, (1,))).messages) == [1]
 
 
 async def test_nodes_come_back_to_a_restarted_hub_with_backoff(tmp_path: Path) -> None:
