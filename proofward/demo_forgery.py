@@ -18,10 +18,11 @@ from attestation.statement import result_digest, visible_cells
 from circuits.plan import compile_query
 from circuits.registered_schema import read_schema
 from circuits.sql import parse
+from protocol.canonical import sha256_hex
 from protocol.consortium import Consortium
 from protocol.document import Document
 from protocol.messages import Freeze, Round
-from protocol.parameters import SCALAR_BYTES
+from protocol.parameters import POINT_BYTES, SCALAR_BYTES
 from protocol.signatures import open_message, sign_contribution, sign_message
 from protocol.statement import Aggregate, Sha256, Statement, Subject
 
@@ -59,13 +60,17 @@ def collude(evidence: bytes, consortium: Consortium, keys: Keys) -> bytes:
 
 def overstate(evidence: bytes, consortium: Consortium, keys: Keys) -> bytes:
     """A hospital commits to one person more than its table has, and everybody signs it: the total is the sum of what the
-    hospitals committed to, every signature is valid, and only the hospital's proof is of another number."""
+    hospitals committed to, every digest and every signature is valid, and only the hospital's proof is of another number."""
     bundle, statement, place = _open(evidence)
     predicate = statement.predicate
     first = predicate.parts[0]
     one = prover.commit_outputs([0] * place + [1], bytes(SCALAR_BYTES))
     commitment = prover.add_points(bytes.fromhex(first.commitment) + one).hex()
-    contribution = _changed(bundle.contributions[0].contribution, commitment=commitment)
+    # The proof begins with the commitment of the first chunk; the chunks must add up to the hospital's.
+    proof = bundle.proof_bytes[0]
+    proof = prover.add_points(proof[:POINT_BYTES] + one) + proof[POINT_BYTES:]
+    honest = bundle.contributions[0].contribution
+    contribution = _changed(honest, commitment=commitment, proof=sha256_hex(proof))
     part = _changed(first, commitment=commitment, contribution=contribution.digest)
     query_id = predicate.offer.query_id
     frozen = open_message(consortium, bundle.freezes[0], Round.FREEZE, query_id, Freeze)
@@ -74,6 +79,7 @@ def overstate(evidence: bytes, consortium: Consortium, keys: Keys) -> bytes:
     lied = _changed(
         bundle,
         contributions=(sign_contribution(keys.signing[first.hospital], contribution), *bundle.contributions[1:]),
+        proofs=(base64.b64encode(proof).decode(), *bundle.proofs[1:]),
         freezes=tuple(sign_message(keys.signing[i], consortium, query_id, Round.FREEZE, i, freeze) for i in members),
     )
     aggregate = _raised(predicate.aggregate)

@@ -75,8 +75,9 @@ def bundle(posted: Posted) -> Bundle:
     return posted.post()
 
 
-def audited(posted: Posted, bundle: Bundle, connect: Callable[[], Ledger], **options: int) -> AuditReport:
-    return audit(bundle.encoded, posted.world.trust, connect, datasets=posted.world.datasets, **options)
+def audited(posted: Posted, bundle: Bundle, connect: Callable[[], Ledger], *, confirmations: int = 1) -> AuditReport:
+    trust, datasets = posted.world.trust, posted.world.datasets
+    return audit(bundle.encoded, trust, connect, datasets=datasets, confirmations=confirmations)
 
 
 def outcomes(report: AuditReport) -> dict[str, str]:
