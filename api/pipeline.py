@@ -166,13 +166,13 @@ class Pipeline:
     async def _until_admitted(self, offer: Offer) -> None:
         """Wait a moment for members that have not verified the tables yet, so that they are not absent from the verdicts."""
         roots = await _off_loop(self.catalogue.in_question, offer.dataset, offer.submitted_at)
-        if await self.hub.waited_for(roots):
+        if await self.hub.packages.waited_for(roots):
             await self._tell(offer, progress.waiting(DatasetNotAdmitted.code))
-            await self.hub.until_admitted(roots, self.clock.now() + ADMISSION_SECONDS)
+            await self.hub.packages.until_admitted(roots, self.clock.now() + ADMISSION_SECONDS)
 
     async def _admitted(self, offer: Offer, decided: RoundResult, found: quorum.Committee) -> quorum.Committee:
         """The committee whose deals enough members can judge. As of the round's closing: the same again after a crash."""
-        holders = await self.hub.admitted_by(found.roots, at=decided.closed_at)
+        holders = await self.hub.packages.admitted_by(found.roots, at=decided.closed_at)
         kept = quorum.admitted(self.trust.consortium, found, holders)
         for index in sorted(set(found.decisions) - set(kept.decisions)):
             name = self.trust.consortium.member(index).name

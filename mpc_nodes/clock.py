@@ -65,6 +65,21 @@ async def within(clock: Clock, seconds: float, what: str, awaitable: Awaitable[T
         await asyncio.gather(task, alarm, return_exceptions=True)
 
 
+async def until(clock: Clock, changed: asyncio.Event, done: Callable[[], bool], deadline: float) -> None:
+    """Return when `done()`, which is asked again at every change, or at the deadline, Unix seconds."""
+    alarm = asyncio.ensure_future(clock.sleep_until(deadline))
+    try:
+        while not done() and not alarm.done():
+            changed.clear()
+            change = asyncio.ensure_future(changed.wait())
+            try:
+                await asyncio.wait((change, alarm), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                change.cancel()
+    finally:
+        alarm.cancel()
+
+
 class Worker(Protocol):
     """Where work runs that would block the event loop: databases, signatures, cryptography."""
 

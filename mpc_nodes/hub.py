@@ -8,21 +8,20 @@ it but availability: everything it passes on is signed by members (docs/spec/07-
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
 import structlog
 
-from mpc_nodes.admission import check_package, check_registration
-from mpc_nodes.clock import Clock, Worker
+from mpc_nodes.clock import Clock, Worker, until
 from mpc_nodes.errors import DealTooLarge
+from mpc_nodes.hub_packages import AnnouncingTransport, HubPackages
 from mpc_nodes.hub_store import HubStore, Outcome, StoredRound
 from mpc_nodes.transport_errors import ReplyInvalid, RoundConflict, TransferInvalid
 from protocol import signatures
 from protocol.consortium import Consortium
-from protocol.dataset import SignedRegistration
 from protocol.document import Document
 from protocol.errors import ProofwardError
 from protocol.messages import Deal, Decision, Endorsement, Freeze, Opening, Refusal, Round, SignedMessage, Verdict
@@ -45,19 +44,11 @@ Enough = int | Callable[[Mapping[int, SignedMessage]], bool]
 log = structlog.get_logger(__name__)
 
 
-class Transport(Protocol):
+class Transport(AnnouncingTransport, Protocol):
     """How the hub reaches members. Nothing is promised: what is lost is asked again when the member connects."""
-
-    def connected(self) -> frozenset[int]:
-        """The members with a stream that passed the handshake."""
-        ...
 
     def send(self, member: int, document: RoundRequest | ExplainRequest) -> None:
         """Queue a document for a member; dropped if the member is not connected."""
-        ...
-
-    def announce(self, member: int, root: str) -> None:
-        """Tell a member of a registration, and bring it the package if it wants it; dropped if it is not connected."""
         ...
 
 
@@ -153,12 +144,12 @@ class Hub:
         self._clock = clock
         self._transport = transport
         self._worker = worker
-        self._verifier = verifier or worker
-        self._threads = threads
         self._refused: set[tuple[str, int]] = (
             set()
         )  # roots and the members that refuse them, as far as is known since the start
         self._waiting: set[asyncio.Event] = set()  # of those who wait for admissions
+        verifier = verifier or worker
+        self.packages = HubPackages(consortium, store, clock, transport, worker=worker, verifier=verifier, threads=threads)
         self._open: dict[tuple[str, Round], _Collection] = {}
         self._questions: dict[str, _Question] = {}
         self._subscribers: dict[str, set[asyncio.Queue[Progress]]] = {}
@@ -249,92 +240,6 @@ class Hub:
         """The decision with the highest access-log position that this member ever signed here."""
         return await self._worker.run(lambda: self._store.last_decision(member))
 
-    # Registrations and packages
-
-    async def wants(self, member: int, signed: SignedRegistration) -> bool:
-        """Whether `member`, who announces a registration, is to send the package: it is not on disk yet.
-
-        Raises:
-            ReplyInvalid, SignatureInvalid, PackageInvalid: it is not this member's, or of another consortium.
-            RegistrationConflict: the epoch is registered with other contents.
-        """
-
-        def work() -> bool:
-            if signed.registration.hospital != member:
-                raise ReplyInvalid("the registration is another member's", where=f"member {member}")
-            check_registration(self.consortium, signed)
-            return not self._store.is_registered(signed)
-
-        return await self._worker.run(work)
-
-    async def admit(self, member: int, signed: SignedRegistration, package: bytes) -> None:
-        """Verify the package that `member` was asked for and tell the others; on return it is durable.
-
-        Raises:
-            SignatureInvalid, PackageInvalid, AdmissionProofInvalid: it is not what the registration says; nothing is kept.
-            RegistrationConflict, PackageQuota: as `HubStore.add_registration`.
-        """
-        root = signed.registration.root
-        try:
-            await self._verifier.run(lambda: check_package(self.consortium, signed, package, threads=self._threads))
-            await self._worker.run(lambda: self._store.add_registration(signed, package, self._clock.now()))
-        except ProofwardError as error:
-            log.warning("package-refused", member=member, root=root, code=error.code, where=error.where)
-            raise
-        log.info("package-admitted", member=member, root=root, bytes=len(package))
-        for other in sorted(self._transport.connected() - {member}):
-            self._transport.announce(other, root)
-        self._wake()
-
-    async def to_announce(self, member: int) -> list[str]:
-        """The roots that a member is told of when it connects."""
-        return await self._worker.run(lambda: self._store.to_announce(member))
-
-    async def registration(self, root: str) -> SignedRegistration | None:
-        """The registration with this root, if its package is here."""
-        return await self._worker.run(lambda: self._store.registration(root))
-
-    async def package(self, root: str) -> bytes | None:
-        """The package with this root, if it is here."""
-        return await self._worker.run(lambda: self._store.package(root))
-
-    async def settled(self, member: int, root: str, refusal: Refusal | None) -> None:
-        """A member has verified and keeps a package, or refuses it."""
-        if refusal is None:
-            self._refused.discard((root, member))
-            await self._worker.run(lambda: self._store.add_admission(root, member, self._clock.now()))
-        else:
-            self._refused.add((root, member))
-            log.error("package-refused-by-member", member=member, root=root, code=refusal.code)
-        self._wake()
-
-    async def admitted_by(self, roots: Collection[str], at: float | None = None) -> dict[str, frozenset[int]]:
-        """Which members hold which package, now or at a time that is past."""
-        return await self._worker.run(lambda: {root: self._store.admitted_by(root, at) for root in roots})
-
-    async def waited_for(self, roots: Collection[str]) -> frozenset[int]:
-        """The connected members that have neither admitted nor refused all of `roots`."""
-        holders = await self.admitted_by(roots)
-        answered = {root: held | {m for each, m in self._refused if each == root} for root, held in holders.items()}
-        return frozenset(m for m in self._transport.connected() if any(m not in answered[root] for root in roots))
-
-    async def until_admitted(self, roots: Collection[str], deadline: float) -> None:
-        """Return when no connected member is waited for, or at `deadline`, Unix seconds."""
-        changed = asyncio.Event()
-        self._waiting.add(changed)
-        try:
-            while self._clock.now() < deadline:
-                changed.clear()
-                if not await self.waited_for(roots):
-                    return
-                await self._wait(changed, changed.is_set, deadline)
-        finally:
-            self._waiting.discard(changed)
-
-    def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
-
     # Explanations
 
     async def explain(self, offer: Offer, *, deadline: float) -> Explanation:
@@ -344,7 +249,7 @@ class Hub:
         try:
             for member in sorted(question.asked):
                 self._transport.send(member, request)
-            await self._wait(question.changed, lambda: len(question.answers) == len(question.asked), deadline)
+            await until(self._clock, question.changed, lambda: len(question.answers) == len(question.asked), deadline)
         finally:
             del self._questions[request.request_id]
         everybody = range(1, self.consortium.size + 1)
@@ -420,23 +325,9 @@ class Hub:
                 len(messages) >= enough if isinstance(enough, int) else enough is not None and enough(messages)
             )
 
-        await self._wait(collection.changed, sufficient, deadline)
+        await until(self._clock, collection.changed, sufficient, deadline)
         if not complete():
-            await self._wait(collection.changed, complete, min(deadline, self._clock.now() + grace))
-
-    async def _wait(self, changed: asyncio.Event, done: Callable[[], bool], deadline: float) -> None:
-        """Return when `done()`, which is asked again at every change, or at the deadline."""
-        alarm = asyncio.ensure_future(self._clock.sleep_until(deadline))
-        try:
-            while not done() and not alarm.done():
-                changed.clear()
-                change = asyncio.ensure_future(changed.wait())
-                try:
-                    await asyncio.wait((change, alarm), return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    change.cancel()
-        finally:
-            alarm.cancel()
+            await until(self._clock, collection.changed, complete, min(deadline, self._clock.now() + grace))
 
 
 def _result(stored: StoredRound) -> RoundResult:

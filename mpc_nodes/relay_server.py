@@ -70,6 +70,15 @@ class Broker(Protocol):
         """Take an explanation."""
         ...
 
+    @property
+    def packages(self) -> "PackageBroker":
+        """What the server does with registrations and packages."""
+        ...
+
+
+class PackageBroker(Protocol):
+    """What the server does with registrations and packages: the methods of `HubPackages`."""
+
     async def wants(self, member: int, signed: SignedRegistration) -> bool:
         """Whether the package of a registration is to be sent."""
         ...
@@ -107,17 +116,17 @@ class RelayTimes:
 class _MemberShelf:
     """What the hub announces to one member."""
 
-    hub: Broker
+    packages: PackageBroker
     member: int
 
     async def registration(self, root: str) -> SignedRegistration | None:
-        return await self.hub.registration(root)
+        return await self.packages.registration(root)
 
     async def package(self, root: str) -> bytes | None:
-        return await self.hub.package(root)
+        return await self.packages.package(root)
 
     async def settled(self, root: str, acknowledgement: Acknowledgement) -> None:
-        await self.hub.settled(self.member, root, acknowledgement.refusal)
+        await self.packages.settled(self.member, root, acknowledgement.refusal)
 
 
 @dataclass(eq=False)
@@ -281,15 +290,15 @@ class RelayServer(relay_pb2_grpc.RelayServicer):
         await frames.write(relay_pb2.HubFrame(welcome=welcome))
 
     async def _announce(self, stream: _Stream) -> None:
-        shelf = _MemberShelf(self._hub, stream.member)
+        shelf = _MemberShelf(self._hub.packages, stream.member)
         stream.announcer = Announcer(shelf, partial(self._enqueue, stream))  # before the roots are read: none is missed
-        for root in await self._hub.to_announce(stream.member):
+        for root in await self._hub.packages.to_announce(stream.member):
             stream.announcer.add(root)
         await stream.announcer.run()
 
     async def _take(self, stream: _Stream) -> None:
         # Beside the reading, because a package takes long to verify and rounds must not wait for it.
-        wants, admit = partial(self._hub.wants, stream.member), partial(self._hub.admit, stream.member)
+        wants, admit = partial(self._hub.packages.wants, stream.member), partial(self._hub.packages.admit, stream.member)
         while True:
             self._enqueue(stream, await stream.intake.take(await stream.incoming.get(), wants, admit))
 

@@ -73,7 +73,7 @@ async def test_every_table_reaches_everybody(tmp_path: Path, world: World) -> No
             owner = decode_package(data).registration.hospital
             for index in set(world.indices) - {owner}:
                 assert world.hospitals[index].store.package(root) == data
-        assert await setting.hub.waited_for(roots(world)) == set()
+        assert await setting.hub.packages.waited_for(roots(world)) == set()
 
 
 async def test_a_table_that_is_registered_later_comes_too(tmp_path: Path, world: World) -> None:
@@ -181,8 +181,8 @@ async def test_a_node_does_not_believe_the_hub(tmp_path: Path, world: World, cha
         setting.store.add_registration(signed, change(world.packages[root]), 1.0)
         async with everybody(setting, world, without=2):
             await setting.until_connected(1, 3, 4)
-            await setting.hub.until_admitted([root], SECONDS + setting.clock.now())
-            assert await setting.hub.waited_for([root]) == set()
+            await setting.hub.packages.until_admitted([root], SECONDS + setting.clock.now())
+            assert await setting.hub.packages.waited_for([root]) == set()
         assert setting.store.admitted_by(root) == {2}
         assert not any(world.hospitals[index].store.has_package(root) for index in (1, 3, 4))
 
@@ -248,7 +248,7 @@ async def test_the_hub_answers_rounds_while_it_verifies_a_package(
         entered.set()
         leave.wait(SECONDS)
 
-    monkeypatch.setattr("mpc_nodes.hub.check_package", slow)
+    monkeypatch.setattr("mpc_nodes.hub_packages.check_package", slow)
     async with relay(tmp_path, members=world.members) as setting, setting.node(2, world.node(2)):
         await until(entered.is_set)
         offer = setting.members.offer("11" * 32)
@@ -333,9 +333,9 @@ async def test_a_hub_dies_while_it_keeps_a_package(tmp_path: Path, world: World,
             raise ConnectionError("killed")
 
         setting.store.add_registration = dies  # type: ignore[method-assign, assignment]
-        assert await setting.hub.wants(2, signed)
+        assert await setting.hub.packages.wants(2, signed)
         with pytest.raises(ConnectionError):
-            await setting.hub.admit(2, signed, data)
+            await setting.hub.packages.admit(2, signed, data)
     engine = create_engine(f"sqlite:///{tmp_path / 'hub.db'}")
     store = HubStore(engine)
     assert (store.package(signed.registration.root) is not None) == (store.registrations() == [signed]) == after

@@ -339,27 +339,27 @@ def test_the_highest_decision_is_remembered(engine: sa.Engine) -> None:
 def test_registrations_are_durable_idempotent_and_final(engine: sa.Engine) -> None:
     async def test(s: Setting) -> None:
         signed, now = s.members.registration(2), s.clock.now()
-        assert await s.hub.wants(2, signed)
+        assert await s.hub.packages.wants(2, signed)
         s.store.add_registration(signed, b"evidence", now)
         s.store.add_registration(signed, b"evidence", now)
-        assert not await s.hub.wants(2, signed)
+        assert not await s.hub.packages.wants(2, signed)
         with pytest.raises(RegistrationConflict):
-            await s.hub.wants(2, s.members.registration(2, text="other"))
+            await s.hub.packages.wants(2, s.members.registration(2, text="other"))
         with pytest.raises(RegistrationConflict):
             s.store.add_registration(s.members.registration(2, text="other"), b"other", now)
         with pytest.raises(ReplyInvalid):
-            await s.hub.wants(1, signed)
+            await s.hub.packages.wants(1, signed)
         with pytest.raises(SignatureInvalid):
-            await s.hub.wants(3, s.members.registration(3, signer=2))
+            await s.hub.packages.wants(3, s.members.registration(3, signer=2))
         registration = signed.registration
         for change in ({"consortium": make_members().consortium.digest}, {"generators": "11" * 32}):
             foreign = signatures.sign_registration(s.members.keys[2], registration.model_copy(update=change))
             with pytest.raises(PackageInvalid):
-                await s.hub.wants(2, foreign)
+                await s.hub.packages.wants(2, foreign)
         s.store.add_registration(s.members.registration(2, epoch=2), b"more", now)
         s.restart()
         assert [r.registration.epoch for r in s.store.registrations()] == [1, 2]
-        assert s.store.package(registration.root) == await s.hub.package(registration.root) == b"evidence"
+        assert s.store.package(registration.root) == await s.hub.packages.package(registration.root) == b"evidence"
         assert s.store.package("11" * 32) is None
         assert s.store.registration("11" * 32) is None
 
@@ -372,13 +372,13 @@ def test_who_admitted_a_package_is_durable_and_has_a_time(engine: sa.Engine) -> 
         root, start = signed.registration.root, s.clock.now()
         s.store.add_registration(signed, b"evidence", start)
         await s.clock.sleep(10)
-        await s.hub.settled(1, root, None)
-        await s.hub.settled(1, root, None)
-        await s.hub.settled(1, "11" * 32, None)  # of nothing that the hub has
+        await s.hub.packages.settled(1, root, None)
+        await s.hub.packages.settled(1, root, None)
+        await s.hub.packages.settled(1, "11" * 32, None)  # of nothing that the hub has
         s.restart()
         unknown: dict[str, frozenset[int]] = {"11" * 32: frozenset()}
-        assert await s.hub.admitted_by([root, "11" * 32]) == {root: {1, 2}, **unknown}
-        assert await s.hub.admitted_by([root, "11" * 32], at=start) == {root: {2}, **unknown}
+        assert await s.hub.packages.admitted_by([root, "11" * 32]) == {root: {1, 2}, **unknown}
+        assert await s.hub.packages.admitted_by([root, "11" * 32], at=start) == {root: {2}, **unknown}
 
     run(engine, test)
 
@@ -389,13 +389,13 @@ def test_a_member_is_told_what_it_has_not_admitted_and_the_newest(engine: sa.Eng
         roots = [signed.registration.root for signed in epochs]
         for signed in epochs:
             s.store.add_registration(signed, b"evidence", s.clock.now())
-        assert await s.hub.to_announce(2) == []
-        assert await s.hub.to_announce(1) == roots[::-1]
+        assert await s.hub.packages.to_announce(2) == []
+        assert await s.hub.packages.to_announce(1) == roots[::-1]
         s.store.add_admission(roots[1], 1, s.clock.now())
-        assert await s.hub.to_announce(1) == [roots[2], roots[0]]
+        assert await s.hub.packages.to_announce(1) == [roots[2], roots[0]]
         for root in roots:
             s.store.add_admission(root, 1, s.clock.now())
-        assert await s.hub.to_announce(1) == [roots[2]]  # in case that the member has lost it
+        assert await s.hub.packages.to_announce(1) == [roots[2]]  # in case that the member has lost it
 
     run(engine, test)
 
@@ -418,19 +418,21 @@ def test_waiting_for_admissions_ends_when_all_have_answered_or_time_is_up(engine
         root, start = signed.registration.root, s.clock.now()
         s.store.add_registration(signed, b"evidence", start)
         s.wire.disconnect(4)
-        assert await s.hub.waited_for([root]) == {1, 3}
-        await s.hub.until_admitted([root], start + 30)
+        assert await s.hub.packages.waited_for([root]) == {1, 3}
+        await s.hub.packages.until_admitted([root], start + 30)
         assert s.clock.now() == start + 30
-        waiting = asyncio.ensure_future(s.hub.until_admitted([root], start + 90))
+        waiting = asyncio.ensure_future(s.hub.packages.until_admitted([root], start + 90))
         await s.clock.sleep(5)
-        await s.hub.settled(1, root, None)
+        await s.hub.packages.settled(1, root, None)
         await s.clock.sleep(5)
         assert not waiting.done()
-        await s.hub.settled(3, root, Refusal(code="package-invalid", message="no"))  # an answer too, though not a good one
+        await s.hub.packages.settled(
+            3, root, Refusal(code="package-invalid", message="no")
+        )  # an answer too, though not a good one
         await waiting
         assert s.clock.now() == start + 40
-        assert (await s.hub.admitted_by([root]))[root] == {1, 2}
-        assert await s.hub.waited_for([]) == set()
+        assert (await s.hub.packages.admitted_by([root]))[root] == {1, 2}
+        assert await s.hub.packages.waited_for([]) == set()
 
     run(engine, test)
 

@@ -7,7 +7,7 @@ import pytest
 from mpc_nodes.session import Session
 from protocol.messages import Round
 from protocol.relay import RoundReply
-from tests.simulation.direct import ROUNDS, SCHEMA, Rows, Run, make_world
+from tests.simulation.direct import ROUNDS, Rows, Run, make_world
 
 SQL = "SELECT sex, COUNT(*) AS n, SUM(age) AS s FROM survey GROUP BY sex"
 
@@ -82,7 +82,8 @@ def test_a_node_on_any_database(tmp_path: Path, database_url: str) -> None:
     world = make_world(tmp_path)
     hospital = world.hospitals[3]
     hospital.url = database_url
-    world.reopen(3).register_dataset(Rows(world.tables[2]), SCHEMA)
+    world.reopen(3)
+    world.register(3, Rows(world.tables[2]))
     world.now += 1
     run = Run(world, world.offer(SQL))
     for round_ in ROUNDS:
