@@ -9,7 +9,9 @@ BIN := $(VENV)/bin
 # Outside the checkout, so that a second clone or a `make clean` does not compile the curve library again.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/proofward/cargo-target
 KERNEL := prover/kernel
-KERNEL_SOURCES := $(shell find $(KERNEL) -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
+KERNEL_SOURCES := $(shell find $(KERNEL) -name '*.rs' -o -name 'Cargo.*' | grep -vE '/(target|fuzz)/')
+FUZZ := $(KERNEL)/fuzz
+FUZZ_SECONDS ?= 10
 CONTRACTS := attestation/contracts
 PACKAGES := protocol circuits privacy prover mpc_nodes attestation api proofward
 NPM := $(shell command -v npm 2>/dev/null)
@@ -19,13 +21,14 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
-.PHONY: help build demo test soak lint format lock proto proto-check kernel-test contracts clean
+.PHONY: help build demo test fuzz soak lint format lock proto proto-check kernel-test contracts clean
 
 help:
 	@echo "make demo         four hospitals, three queries, three audits, one forgery refused"
 	@echo "make test         every test: Rust, then Python"
 	@echo "make lint         ruff, mypy, rustfmt, clippy, generated files up to date"
-	@echo "make soak         long randomised campaigns"
+	@echo "make fuzz         every decoder of the kernel, FUZZ_SECONDS each"
+	@echo "make soak         long randomised campaigns, mutants of the verifiers, fuzzing"
 	@echo "make build        the virtual environment, the kernel, the command $(BIN)/proofward"
 	@echo "make kernel-test  the Rust tests alone"
 	@echo "make format       apply ruff and rustfmt"
@@ -70,6 +73,10 @@ test: build contracts kernel-test
 
 soak: build contracts
 	@HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak --timeout 3600
+	@$(FUZZ)/run 300
+
+fuzz:
+	@$(FUZZ)/run $(FUZZ_SECONDS)
 
 kernel-test:
 	@echo "== Rust tests"
@@ -80,8 +87,10 @@ lint: build contracts proto-check
 	@                 $(BIN)/ruff format --check .
 	@echo "== mypy";    $(BIN)/mypy $(PACKAGES) tests benchmarks examples
 	@echo "== rustfmt"; cargo fmt --check --manifest-path $(KERNEL)/Cargo.toml
+	@                 cargo fmt --check --manifest-path $(FUZZ)/Cargo.toml
 	@echo "== clippy";  cargo clippy --locked --quiet --all-targets --manifest-path $(KERNEL)/Cargo.toml -- -D warnings
 	@                 cargo clippy --locked --quiet --features python --manifest-path $(KERNEL)/Cargo.toml -- -D warnings
+	@                 cargo clippy --locked --quiet --all-targets --manifest-path $(FUZZ)/Cargo.toml -- -D warnings
 ifdef NPM
 	@echo "== contract artefacts"; cd $(CONTRACTS) && npm run --silent check
 endif
