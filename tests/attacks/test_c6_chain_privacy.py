@@ -116,6 +116,7 @@ def test_a_dataset_name_cannot_be_guessed_from_its_key() -> None:
             chunks=1,
             columns=32,
             commitments="44" * 32,
+            admission="55" * 32,
             salt=salt,
             valid_from=0,
         ).dataset_key
