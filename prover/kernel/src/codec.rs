@@ -113,15 +113,26 @@ pub fn encode_scalars(scalars: &[Fr]) -> Vec<u8> {
     out
 }
 
-/// Reduces 512 uniform bits, big-endian, modulo r.
+/// Reduces 512 uniform bits, big-endian, modulo r: by Horner's rule over pieces of at most 31 bytes, which are below r.
 pub fn wide_scalar(bytes: &[u8; WIDE_BYTES]) -> Fr {
-    Fr::from_be_bytes_mod_order(bytes)
+    const PIECE: usize = 31;
+    let shift = Fr::from(BigInt([0, 0, 0, 1 << (8 * PIECE - 192)]));
+    let (first, rest) = bytes.split_at(WIDE_BYTES - 2 * PIECE);
+    [first]
+        .into_iter()
+        .chain(rest.chunks_exact(PIECE))
+        .fold(Fr::ZERO, |sum, piece| {
+            let mut padded = [0; SCALAR_BYTES];
+            padded[SCALAR_BYTES - piece.len()..].copy_from_slice(piece);
+            sum * shift + Fr::from(limbs(&padded))
+        })
 }
 
 /// Reduces 512 uniform bits for each scalar.
 pub fn reduce_wide(data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     count("the uniform bytes", data, WIDE_BYTES)?;
-    let reduced: Vec<Fr> = data.chunks_exact(WIDE_BYTES).map(Fr::from_be_bytes_mod_order).collect();
+    let (wide, _) = data.as_chunks();
+    let reduced: Vec<Fr> = wide.iter().map(wide_scalar).collect();
     Ok(Zeroizing::new(encode_scalars(&Zeroizing::new(reduced))))
 }
 
@@ -136,6 +147,15 @@ mod tests {
         let all = [G1Affine::generator(), G1Affine::identity(), doubled];
         assert_eq!(points("points", &encode_points(&all))?, all);
         Ok(())
+    }
+
+    #[test]
+    fn wide_scalars_are_reduced_modulo_r() {
+        let random =
+            |seed: u8| std::array::from_fn(|place| seed.wrapping_mul(29).wrapping_add((place as u8).wrapping_mul(37)));
+        for bytes in [[0; WIDE_BYTES], [255; WIDE_BYTES], random(1), random(7)] {
+            assert_eq!(wide_scalar(&bytes), Fr::from_be_bytes_mod_order(&bytes));
+        }
     }
 
     #[test]

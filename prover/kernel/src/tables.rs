@@ -3,9 +3,10 @@
 use crate::batch::{Finite, Lists};
 use crate::generators::{Family, MAX_COLUMNS, first};
 use crate::{Error, Result};
-use ark_bn254::{Fr, G1Projective};
+use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AdditiveGroup, CurveGroup};
 use ark_ff::PrimeField;
+use rayon::prelude::*;
 use std::sync::OnceLock;
 
 /// Neighbouring rows whose subset sums are kept. Chosen by measurement: 6 fill 5.6 MB.
@@ -89,25 +90,115 @@ fn finite(points: &[G1Projective]) -> Vec<Finite> {
 
 /// Appends the table points whose sum is rho H.
 pub fn push_blinder(rho: Fr, lists: &mut Lists) -> Result<()> {
-    let limbs = rho.into_bigint().0;
-    let mut carry = 0;
-    for (window, multiples) in blinder_table()?.chunks_exact(HALF_WINDOW).enumerate() {
-        let raw = bits(&limbs, window * WINDOW) + carry;
-        // Signed digits in -2^(w-1) < d <= 2^(w-1): half the table, because -P costs nothing.
-        if raw > HALF_WINDOW {
-            carry = 1;
-            let magnitude = 2 * HALF_WINDOW - raw;
-            if magnitude > 0 {
-                lists.push(multiples[magnitude - 1].negated());
-            }
-        } else {
-            carry = 0;
-            if raw > 0 {
-                lists.push(multiples[raw - 1]);
-            }
-        }
+    let table = blinder_table()?;
+    for (window, digit) in signed_windows(rho) {
+        let multiple = table[window * HALF_WINDOW + digit.magnitude - 1];
+        lists.push(if digit.negative { multiple.negated() } else { multiple });
     }
     Ok(())
+}
+
+/// One window of a scalar; the magnitude is in 1..=HALF_WINDOW.
+struct SignedDigit {
+    magnitude: usize,
+    negative: bool,
+}
+
+/// The windows that are not 0. Signed digits in -2^(w-1) < d <= 2^(w-1): half the table or half the buckets, because -P
+/// costs nothing.
+fn signed_windows(scalar: Fr) -> impl Iterator<Item = (usize, SignedDigit)> {
+    let limbs = scalar.into_bigint().0;
+    let mut carry = 0;
+    (0..WINDOWS).filter_map(move |window| {
+        let raw = bits(&limbs, window * WINDOW) + carry;
+        let negative = raw > HALF_WINDOW;
+        carry = usize::from(negative);
+        let magnitude = if negative { 2 * HALF_WINDOW - raw } else { raw };
+        (magnitude > 0).then_some((window, SignedDigit { magnitude, negative }))
+    })
+}
+
+/// 2^(WINDOW w) G_j at place w C + j, for the first C row generators. All windows of a combination of them then share one
+/// set of buckets (docs/notes/proof-speed.md).
+pub struct RowWindows {
+    columns: usize,
+    points: Vec<Finite>,
+}
+
+impl RowWindows {
+    /// The table of C = 2^bits generators, made on the threads of the current pool by whoever comes first.
+    pub fn of(columns: usize) -> Result<&'static Self> {
+        static TABLES: [OnceLock<Result<RowWindows>>; MAX_COLUMNS.ilog2() as usize + 1] =
+            [const { OnceLock::new() }; MAX_COLUMNS.ilog2() as usize + 1];
+        let table = TABLES
+            .get(columns.ilog2() as usize)
+            .ok_or(Error::Internal("there is no table for so many columns"))?;
+        table
+            .get_or_init(|| Self::build(columns))
+            .as_ref()
+            .map_err(Error::clone)
+    }
+
+    fn build(columns: usize) -> Result<Self> {
+        let generators = first(Family::RowPosition, columns)?;
+        let mut bases: Vec<G1Projective> = generators[..columns].iter().map(|point| (*point).into()).collect();
+        let mut points = Vec::with_capacity(WINDOWS * columns);
+        for _ in 0..WINDOWS {
+            points.extend(finite(&bases));
+            bases.par_iter_mut().for_each(|base| {
+                for _ in 0..WINDOW {
+                    base.double_in_place();
+                }
+            });
+        }
+        Ok(Self { columns, points })
+    }
+
+    /// sum_j scalars[j] G_j, from generator `start` on.
+    pub fn combination(&self, start: usize, scalars: &[Fr]) -> Result<G1Projective> {
+        // Counting sort: the points of bucket b + 1 follow those of bucket b.
+        let mut ends = vec![0u32; HALF_WINDOW + 1];
+        let digits = || {
+            let scalars = scalars.iter().enumerate();
+            scalars.flat_map(|(index, scalar)| signed_windows(*scalar).map(move |digit| (start + index, digit)))
+        };
+        for (_, (_, digit)) in digits() {
+            ends[digit.magnitude] += 1;
+        }
+        let mut total = 0;
+        for end in &mut ends {
+            total += *end;
+            *end = total - *end;
+        }
+        let mut order = vec![(0u32, false); total as usize];
+        for (index, (window, digit)) in digits() {
+            let place = &mut ends[digit.magnitude];
+            order[*place as usize] = ((window * self.columns + index) as u32, digit.negative);
+            *place += 1;
+        }
+        let mut lists = Lists::default();
+        let mut from = 0;
+        for end in &ends[1..] {
+            for (place, negative) in &order[from..*end as usize] {
+                let point = self.points[*place as usize];
+                lists.push(if *negative { point.negated() } else { point });
+            }
+            lists.end_list();
+            from = *end as usize;
+        }
+        lists.reduce()?;
+        // sum_b b S_b, as a sum of the sums from the highest bucket down.
+        let sums: Vec<Option<Finite>> = lists.sums().collect();
+        let mut running = G1Projective::ZERO;
+        let mut weighted = G1Projective::ZERO;
+        for sum in sums.into_iter().rev() {
+            if let Some(point) = sum {
+                running += G1Affine::new_unchecked(point.x, point.y);
+            }
+            weighted += running;
+        }
+        Ok(weighted)
+    }
 }
 
 fn bits(limbs: &[u64; 4], start: usize) -> usize {
@@ -152,6 +243,32 @@ mod tests {
             assert_eq!(sum_of(rho)?, Some(Finite::new(&(h * rho).into_affine())));
         }
         assert_eq!(sum_of(Fr::ZERO)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn combinations_of_row_generators_are_those_of_the_group() -> Result<()> {
+        let generators = first(Family::RowPosition, 16)?;
+        let large = Fr::from(3u64).pow([1000]);
+        let scalars: Vec<Fr> = [
+            Fr::ZERO,
+            Fr::ONE,
+            -Fr::ONE,
+            large,
+            -large,
+            large.square(),
+            Fr::from(4096u64),
+            Fr::ONE,
+        ]
+        .into();
+        for (start, count) in [(0, 8), (8, 8), (3, 1), (0, 0)] {
+            let expected: G1Projective = generators[start..]
+                .iter()
+                .zip(&scalars[..count])
+                .map(|(point, scalar)| *point * scalar)
+                .sum();
+            assert_eq!(RowWindows::of(16)?.combination(start, &scalars[..count])?, expected);
+        }
         Ok(())
     }
 

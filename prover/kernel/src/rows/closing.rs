@@ -47,7 +47,7 @@ impl<'a> Closing<'a> {
         let masks = equations.all().into_par_iter().map(|equation| {
             let mut sum = Accumulator::default();
             equations.add_left(equation, &self.masks, Fr::ONE, &mut sum);
-            sum.sum()
+            sum.sum_by_tables(equations.rows.bases())
         });
         let mut points = masks.collect::<Result<Vec<_>>>()?;
         for (coefficient, sigma) in self.product.iter().zip(self.sigmas.iter()) {

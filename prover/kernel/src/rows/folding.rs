@@ -26,6 +26,11 @@ impl Folding {
         }
     }
 
+    /// How many original generators there are.
+    pub fn bases(&self) -> usize {
+        self.places.len()
+    }
+
     /// The length of the first half: B_lo.
     pub fn half(&self) -> usize {
         self.functional.len().div_ceil(2)

@@ -86,25 +86,9 @@ impl Sub for Loose {
 impl Mul for Loose {
     type Output = Self;
 
-    /// Montgomery's product, a limb of `other` at a time. The running sum stays below self + r, and so in four limbs.
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let a = self.0;
-        let mut sum = [0u64; 4];
-        for b in other.0 {
-            let (low, mut carry) = multiply_add(sum[0], a[0], b, 0);
-            let factor = low.wrapping_mul(NEGATED_INVERSE);
-            let (_, mut reduction) = multiply_add(low, factor, R[0], 0);
-            for limb in 1..4 {
-                let (low, high) = multiply_add(sum[limb], a[limb], b, carry);
-                carry = high;
-                let (low, high) = multiply_add(low, factor, R[limb], reduction);
-                reduction = high;
-                sum[limb - 1] = low;
-            }
-            sum[3] = carry.wrapping_add(reduction); // does not wrap: the running sum has four limbs
-        }
-        Self(sum)
+        Self(montgomery(self.0, other.0))
     }
 }
 
@@ -119,6 +103,27 @@ impl Sum for Loose {
     fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
         values.fold(Self::ZERO, Self::add)
     }
+}
+
+/// a b / 2^256 modulo r, by Montgomery's method, a limb of b at a time. The running sum stays below a + r, and so in four
+/// limbs.
+#[inline(always)]
+fn montgomery(a: Limbs, b: Limbs) -> Limbs {
+    let mut sum = [0u64; 4];
+    for b in b {
+        let (low, mut carry) = multiply_add(sum[0], a[0], b, 0);
+        let factor = low.wrapping_mul(NEGATED_INVERSE);
+        let (_, mut reduction) = multiply_add(low, factor, R[0], 0);
+        for limb in 1..4 {
+            let (low, high) = multiply_add(sum[limb], a[limb], b, carry);
+            carry = high;
+            let (low, high) = multiply_add(low, factor, R[limb], reduction);
+            reduction = high;
+            sum[limb - 1] = low;
+        }
+        sum[3] = carry.wrapping_add(reduction); // does not wrap: the running sum has four limbs
+    }
+    sum
 }
 
 /// a + b c + carry as low and high word.

@@ -18,6 +18,7 @@ mod prove;
 mod relation;
 mod rounds;
 mod selectors;
+mod small;
 mod statement;
 mod terms;
 #[cfg(test)]

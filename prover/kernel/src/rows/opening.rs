@@ -55,7 +55,7 @@ impl Opening {
         sum.add_all(self.family, bases.map(|(index, scalar)| (index + self.start, scalar)));
         sum.add(Family::Single, 0, value);
         sum.add(Family::SingleBlinder, 0, blinder);
-        sum.sum()
+        sum.sum_by_tables(self.folding.bases())
     }
 
     /// Folds with the challenge `u`.

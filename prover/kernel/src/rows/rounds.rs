@@ -7,6 +7,7 @@ use super::evaluate::{Evaluator, Halves};
 use super::loose::Loose;
 use super::multilinear::{eq_bit, eq_table};
 use super::polynomial::Polynomial;
+use super::small::SmallRound;
 use super::univariate;
 use crate::{Error, Result};
 use ark_bn254::Fr;
@@ -41,6 +42,8 @@ pub struct Rounds<'a> {
     forms: Forms<'a>,
     evaluator: Evaluator,
     weights: Option<Weights>,
+    /// What the first round adds up, if it could be done in integers.
+    first: Option<Vec<Fr>>,
 }
 
 impl<'a> Rounds<'a> {
@@ -60,6 +63,10 @@ impl<'a> Rounds<'a> {
         };
         Self {
             forms,
+            first: match tau {
+                None => SmallRound::new(polynomial, codes, rows).map(|round| round.sums()),
+                Some(_) => None,
+            },
             evaluator: Evaluator::new(&polynomial.terms, polynomial.forms.len(), polynomial.degree),
             weights: tau.map(|tau| Weights {
                 tau: tau.to_vec(),
@@ -75,7 +82,10 @@ impl<'a> Rounds<'a> {
     /// The coefficients of the polynomial of the next round, whose values at 0 and 1 add up to `claim`.
     pub fn polynomial(&self, claim: Fr) -> Result<Vec<Fr>> {
         let weights = self.weights.as_ref().map(|weights| &weights.rest[..]);
-        let sums = self.evaluator.sums(&self.forms, self.forms.rows() / 2, weights);
+        let sums = match &self.first {
+            Some(sums) => sums.clone(),
+            None => self.evaluator.sums(&self.forms, self.forms.rows() / 2, weights),
+        };
         let Some(weights) = &self.weights else {
             let values: Vec<Fr> = [claim - sums[0]].into_iter().chain(sums).collect();
             return Ok(univariate::coefficients(&values));
@@ -101,6 +111,7 @@ impl<'a> Rounds<'a> {
     }
 
     pub fn bind(&mut self, r: Fr) {
+        self.first = None;
         self.forms.bind(r);
         if let Some(weights) = &mut self.weights {
             weights.bound *= eq_bit(weights.tau.remove(0), r);

@@ -5,9 +5,18 @@
 
 use super::relation::Term;
 use ark_bn254::Fr;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Terms by their most frequent factor: the leaves of a node are what is left of terms whose factors lead to it.
+#[derive(Debug)]
+pub struct Tree<T> {
+    pub leaves: Vec<T>,
+    pub branches: Vec<(usize, Tree<T>)>,
+}
 
 /// constant + sum over branches of form times nested sum.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Nested {
     pub constant: Fr,
     pub branches: Vec<(usize, Nested)>,
@@ -22,43 +31,53 @@ pub struct Component {
     pub degree: usize,
 }
 
-impl Nested {
-    /// Nests terms, given as coefficient and factors.
-    fn new(mut terms: Vec<(Fr, Vec<usize>)>) -> Self {
-        let mut nested = Self::default();
+impl<T> Tree<T> {
+    /// Of leaves with their factors.
+    pub fn new(mut terms: Vec<(T, Vec<usize>)>) -> Self {
+        let mut leaves = Vec::new();
+        let mut branches = Vec::new();
         loop {
-            let (constants, rest): (Vec<_>, Vec<_>) = terms.into_iter().partition(|(_, factors)| factors.is_empty());
-            nested.constant += constants.iter().map(|(coefficient, _)| coefficient).sum::<Fr>();
+            let (ended, rest): (Vec<_>, Vec<_>) = terms.into_iter().partition(|(_, factors)| factors.is_empty());
+            leaves.extend(ended.into_iter().map(|(leaf, _)| leaf));
             let Some(form) = most_frequent(&rest) else {
-                return nested;
+                return Self { leaves, branches };
             };
             let (with, without): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, factors)| factors.contains(&form));
-            let divided = with.into_iter().map(|(coefficient, mut factors)| {
+            let divided = with.into_iter().map(|(leaf, mut factors)| {
                 if let Some(place) = factors.iter().position(|factor| *factor == form) {
                     factors.remove(place);
                 }
-                (coefficient, factors)
+                (leaf, factors)
             });
-            nested.branches.push((form, Self::new(divided.collect())));
+            branches.push((form, Self::new(divided.collect())));
             terms = without;
         }
     }
 }
 
+impl From<Tree<Fr>> for Nested {
+    fn from(tree: Tree<Fr>) -> Self {
+        let branches = tree.branches.into_iter();
+        Self {
+            constant: tree.leaves.iter().sum(),
+            branches: branches.map(|(form, inner)| (form, inner.into())).collect(),
+        }
+    }
+}
+
 /// The form that the most terms contain.
-fn most_frequent(terms: &[(Fr, Vec<usize>)]) -> Option<usize> {
-    let mut counts = std::collections::BTreeMap::new();
+fn most_frequent<T>(terms: &[(T, Vec<usize>)]) -> Option<usize> {
+    let mut counts = BTreeMap::new();
     for (_, factors) in terms {
         let mut factors = factors.clone();
+        factors.sort_unstable();
         factors.dedup();
         for form in factors {
             *counts.entry(form).or_insert(0usize) += 1;
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|(form, count)| (*count, std::cmp::Reverse(*form)))
-        .map(|(form, _)| form)
+    let most = counts.into_iter().max_by_key(|(form, count)| (*count, Reverse(*form)));
+    most.map(|(form, _)| form)
 }
 
 /// The components of a polynomial in so many forms.
@@ -77,7 +96,7 @@ fn component(terms: &[&Term]) -> Component {
         .map(|term| (term.coefficient, term.factors.iter().map(local).collect()))
         .collect();
     Component {
-        nested: Nested::new(nested),
+        nested: Tree::new(nested).into(),
         degree: terms.iter().map(|term| term.factors.len()).max().unwrap_or(0),
         forms,
     }
