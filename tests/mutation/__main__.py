@@ -20,11 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tests", nargs="+", help="files of tests to judge them, instead of the usual ones")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
-        mutants, equivalent, tests, large = _chosen(options.campaign, Path(directory))
+        mutants, equivalent, tests, selection = _chosen(options.campaign, Path(directory))
         chosen = [mutant for mutant in mutants if options.only in str(mutant)]
         started = time.monotonic()
         files = tuple({mutant.place.partition("::")[0] for mutant in chosen if mutant.called})
-        suite = Suite(options.tests or tests, f"not ({large})", traced=files)
+        suite = Suite(options.tests or tests, selection, traced=files)
         _say(f"{len(suite)} tests pass on the code as it is ({time.monotonic() - started:.0f} s)")
         report = campaign.run(chosen, suite, equivalent, _say)
     report.gone = campaign.gone(mutants, equivalent)
@@ -33,15 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _chosen(name: str, directory: Path) -> tuple[list[Mutant], dict[tuple[str, str, str], str], Sequence[str], str]:
-    """Mutants, those of them that are equivalent, the tests that judge them, and which of these are left out."""
+    """Mutants, those of them that are equivalent, the tests that judge them, and which of these."""
     if name == "kernel":
         mutants = kernel_mutants.mutated_crate(directory)
         kernel_mutants.load(kernel_mutants.build(directory))
-        return mutants, KERNEL, campaign.KERNEL_TESTS, campaign.LARGE
+        return mutants, KERNEL, campaign.KERNEL_TESTS, campaign.SMALL
     mutants = python_mutants()
     if name == "quick":
-        return [mutant for mutant in mutants if campaign.is_quick(mutant)], {}, campaign.QUICK_TESTS, campaign.QUICK_LARGE
-    return mutants, PYTHON, campaign.ALL_TESTS, campaign.LARGE
+        return [mutant for mutant in mutants if campaign.is_quick(mutant)], {}, campaign.QUICK_TESTS, campaign.QUICK
+    return mutants, PYTHON, campaign.ALL_TESTS, campaign.SMALL
 
 
 def _say(line: str) -> None:

@@ -23,8 +23,8 @@ _ATTACKS: Final = (
 ALL_TESTS: Final = tuple(f"tests/unit/test_{name}.py" for name in _UNIT) + tuple(
     f"tests/attacks/test_{name}.py" for name in _ATTACKS
 )
-# Slow, and nothing that a smaller one does not do.
-LARGE: Final = "soak or 512 or 1024"
+# Others are slow, and do nothing that a smaller one does not.
+SMALL: Final = "not (soak or 512 or 1024)"
 # The kernel's statements and equations are judged by the attacks; what it shares with nobody, by vectors.
 KERNEL_TESTS: Final = tuple(path for path in ALL_TESTS if "test_reference" not in path and "proof_context" not in path)
 
@@ -32,7 +32,10 @@ KERNEL_TESTS: Final = tuple(path for path in ALL_TESTS if "test_reference" not i
 QUICK_TESTS: Final = tuple(
     f"tests/attacks/test_{name}.py" for name in ("p1_rows_statements", "p2_rows_trace", "p17_rows_batch")
 )
-QUICK_LARGE: Final = "soak or folded or kernel or mix or cells-another"
+QUICK: Final = (
+    "under_attack_are_good or (absorbs_each_message and small)"
+    " or (reference and (cancel_in_one_proof or one_proof_and_its_negation))"
+)
 
 
 def is_quick(mutant: Mutant) -> bool:

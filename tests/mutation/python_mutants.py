@@ -150,7 +150,7 @@ def _never(node: Any) -> None:
 
 def _without_operand(place: int) -> Edit:
     def edit(node: Any) -> None:
-        del node.test.values[place]
+        node.test.values[place] = ast.Constant(False)
 
     return edit
 

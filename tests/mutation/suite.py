@@ -51,16 +51,16 @@ class MutantBroken(Exception):
 class Suite:
     """Collected tests that have run once."""
 
-    def __init__(self, paths: Sequence[str], deselected: str = "", *, traced: Sequence[str] = ()) -> None:
+    def __init__(self, paths: Sequence[str], selection: str = "", *, traced: Sequence[str] = ()) -> None:
         """Collect and run. Raises SuiteBroken.
 
         Args:
             paths: files of tests.
-            deselected: a pytest -k expression.
+            selection: a pytest -k expression.
             traced: ends of the names of files whose functions are told apart; without, every test judges every mutant.
         """
         _choose_examples()
-        chosen = ["-k", deselected] if deselected else []
+        chosen = ["-k", selection] if selection else []
         self._config = _configured([*paths, *chosen, *_PLAIN])
         self._session = Session.from_config(self._config)
         self._config.hook.pytest_sessionstart(session=self._session)
