@@ -14,6 +14,9 @@ import rfc8785
 from protocol.errors import MalformedInput
 
 MAX_DEPTH: Final = 64
+# Of brackets, braces, commas, colons and quotes. A parsed value takes some hundred bytes and a microsecond however short its
+# text is, so the length alone bounds neither; honest documents are large by their hexadecimal strings, and have few values.
+MAX_MARKS: Final = 1 << 20
 
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')  # unrolled: long strings cost one step, not one a character
 _BRACKET: Final = re.compile(r"[\[\]{}]")
@@ -35,7 +38,8 @@ def decode(data: bytes, *, limit: int) -> Any:
         limit: the largest accepted length in bytes.
 
     Raises:
-        MalformedInput: too long, not UTF-8, not JSON, nested deeper than MAX_DEPTH, a duplicate key, or not canonical.
+        MalformedInput: too long, not UTF-8, not JSON, nested deeper than MAX_DEPTH, more than MAX_MARKS, a duplicate
+            key, or not canonical.
     """
     value = decode_lenient(data, limit=limit)
     if encode(value) != data:
@@ -51,6 +55,7 @@ def decode_lenient(data: bytes, *, limit: int) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedInput("document is not UTF-8") from error
+    _check_marks(text)
     _check_depth(text)
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
@@ -79,6 +84,12 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise MalformedInput(f"{name} is not a JSON number")
+
+
+def _check_marks(text: str) -> None:
+    # In strings they count too: who separates the two has begun to parse.
+    if sum(text.count(mark) for mark in '[]{},:"') > MAX_MARKS:
+        raise MalformedInput("document has too many values")
 
 
 def _check_depth(text: str) -> None:

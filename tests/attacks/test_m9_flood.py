@@ -183,7 +183,11 @@ async def test_transfers_that_are_not_well_formed(tmp_path: Path) -> None:
         await setting.honest_round()
 
 
+REPLY_BYTES = LIMITS[TransferKind.REPLY]
 DOCUMENTS = {
+    "as many objects as there is room for": b"[" + b"{}," * ((REPLY_BYTES - 4) // 3) + b"{}]",
+    "as many numbers as there is room for": b"[" + b"0," * ((REPLY_BYTES - 3) // 2) + b"0]",
+    "as many strings as there is room for": b"[" + b'"",' * ((REPLY_BYTES - 4) // 3) + b'""]',
     "nested 100,000 deep": nested(100_000),
     "a million items": b"[" + b"0," * 500_000 + b"0]",
     "a million keys": b"{" + b",".join(b'"%06d":0' % i for i in range(100_000)) + b"}",
