@@ -10,7 +10,7 @@ from tests.malicious.algebra import inner, stream
 from tests.malicious.instances import Honest, honest
 from tests.malicious.prover import Lies, prove
 from tests.malicious.table import Claim, Witness, commit_cells
-from tests.malicious.verifiers import assert_accepted, assert_refused
+from tests.malicious.verifiers import assert_accepted, assert_refused, refusal
 
 KNOWN = honest("cells", 8, 4, 3)
 
@@ -44,7 +44,7 @@ def test_false_cells_are_refused(name: str) -> None:
     assert_refused(claim, proof(claim, witness), "product")
     true_sum = inner(KNOWN.weights, KNOWN.witness.cells)
     assert_refused(claim, proof(claim, witness, Lies({"S_0": lambda _: true_sum})), "cells")
-    assert_refused(claim, proof(claim, KNOWN.witness), "cells")
+    assert refusal("kernel", (claim, proof(claim, KNOWN.witness))) == (0, "cells")
 
 
 def test_cells_with_the_same_weighted_sum_are_the_callers_concern() -> None:

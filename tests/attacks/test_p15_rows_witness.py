@@ -84,7 +84,7 @@ def test_a_committed_entry_is_accepted_only_if_the_statement_stays_true(mode: st
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("verifier", "count"), [("kernel", None), ("reference", 4)])
+@pytest.mark.parametrize(("verifier", "count"), [("kernel", None), ("reference", 2)])
 def test_a_proof_from_other_data_than_the_committed_is_refused(mode: str, verifier: str, count: int | None) -> None:
     known = case(mode)
     for place, kind in cases(count):

@@ -44,6 +44,13 @@ class ImpatientTranscript(RecordingTranscript):
         return scalar
 
 
+@cache
+def whole_trace(mode: str, large: bool) -> list[Event]:
+    """Of an accepted proof, until the verifier has accepted."""
+    known, proof = case(mode, large)
+    return trace(known.claim, proof, whole=True)
+
+
 def trace(claim: Claim, proof: bytes, *, whole: bool = False) -> list[Event]:
     """What the verifier absorbs and draws: `whole` until it accepts, else until it has drawn c."""
     instance = claim.instance(RecordingTranscript if whole else ImpatientTranscript, proof)
@@ -89,7 +96,7 @@ def expected_labels(known: Honest) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_verifier_absorbs_each_message_before_its_challenge(mode: str, large: bool) -> None:
     known, proof = case(mode, large)
-    events = trace(known.claim, proof, whole=True)
+    events = whole_trace(mode, large)
     assert [(kind, label) for kind, label, _ in events] == expected_labels(known)
     claim = known.claim
     absorbed = [data for kind, _, data in events if kind == "absorb"]
@@ -103,7 +110,7 @@ def test_the_verifier_absorbs_each_message_before_its_challenge(mode: str, large
 @pytest.mark.parametrize("mode", MODES)
 def test_every_byte_but_the_responses_is_absorbed_before_the_last_challenge(mode: str, large: bool) -> None:
     known, proof = case(mode, large)
-    events = trace(known.claim, proof, whole=True)
+    events = whole_trace(mode, large)
     assert events[-1][:2] == ("challenge", b"c")  # nothing is read into the transcript after it
     heard = b"".join(data for kind, label, data in events if kind == "absorb")
     parts = elements(known.claim)
