@@ -136,6 +136,8 @@ def verify_contributions(
         ContributionProofInvalid: `index` says which item, `where` which step: `dataset`, `length`, `chunks`, or a step of the
             row argument.
     """
+    if not items:
+        raise ContributionProofInvalid("there is no contribution to verify", where="length")
     instances: list[RowInstance] = []
     origins: list[tuple[int, int]] = []
     for number, item in enumerate(items):

@@ -282,3 +282,8 @@ def test_a_package_of_many_chunks_allocates_nothing_before_it_is_that_long() -> 
     with pytest.raises(PackageInvalid) as raised:
         decode_package(encode_package(signed, []))
     assert raised.value.where == "chunks"
+
+
+def test_nothing_to_verify_is_not_verified() -> None:
+    with pytest.raises(ContributionProofInvalid):
+        verify_contributions([])
