@@ -1,7 +1,7 @@
 """What the zero-knowledge proofs are about: the documents that open their transcripts, field by field.
 
 A statement repeats every field of the signed document that carries the proof, so that a proof cannot be moved to another
-hospital, query, epoch or chunk (attacks.md P1, P8). Specification: docs/spec/03-admission.md and docs/spec/05-contribution.md.
+hospital, query, epoch or chunk (attacks.md P1, P8). Specification: docs/spec/03-admission.md, docs/spec/05-contribution.md.
 """
 
 from typing import Annotated, Any, Literal
@@ -70,14 +70,21 @@ def contribution_statement(
     contribution: Contribution, *, chunk: int, chunks: int, rows: int, columns: int, chunk_commitment: str
 ) -> ContributionStatement:
     """The statement of one chunk of `contribution`, whose `proof` is not part of it."""
-    own = {"chunk": chunk, "chunks": chunks, "rows": rows, "columns": columns, "chunk_commitment": chunk_commitment}
-    return ContributionStatement(**_shared(contribution, {"type", "proof"}), **own)
+    return ContributionStatement(
+        **_shared(contribution, {"type", "proof"}),
+        chunk=chunk,
+        chunks=chunks,
+        rows=rows,
+        columns=columns,
+        chunk_commitment=chunk_commitment,
+    )
 
 
 def admission_statement(registration: Registration, *, chunk: int, rows: int, part: int, parts: int) -> AdmissionStatement:
     """The statement of one part of one chunk of a registration, whose `admission` is not part of it."""
-    own = {"chunk": chunk, "rows": rows, "part": part, "parts": parts}
-    return AdmissionStatement(**_shared(registration, {"type", "admission", "table_schema"}), **own)
+    return AdmissionStatement(
+        **_shared(registration, {"type", "admission", "table_schema"}), chunk=chunk, rows=rows, part=part, parts=parts
+    )
 
 
 def _shared(document: Document, without: set[str]) -> dict[str, Any]:
