@@ -5,7 +5,7 @@
 
 use super::loose::Loose;
 use super::relation::Term;
-use super::terms::{Component, Nested, components};
+use super::terms::{Nested, components};
 use super::univariate::extend;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
@@ -27,12 +27,28 @@ pub trait Halves: Sync {
 
 #[derive(Debug)]
 pub struct Evaluator {
-    components: Vec<Component>,
+    parts: Vec<Part>,
+    groups: Vec<Group>,
     /// D: values are wanted at 1 .. D.
     degree: usize,
 }
 
-/// Sums by degree of the component, and by point.
+/// A component.
+#[derive(Debug)]
+struct Part {
+    forms: Vec<usize>,
+    nested: Nested,
+    group: usize,
+}
+
+/// Components whose values are added up row by row: they need as many points, and one factor in the end.
+#[derive(Debug, PartialEq)]
+struct Group {
+    scale: Fr,
+    points: usize,
+}
+
+/// Sums by group and by point.
 type Sums = Vec<Vec<Loose>>;
 
 /// What a thread works with.
@@ -40,15 +56,32 @@ struct Scratch {
     values: Vec<Block>,
     steps: Vec<Block>,
     stack: Vec<Block>,
-    /// The components of one degree at the rows of a block, by point.
+    /// Of a group at the rows of a block, by point.
     totals: Vec<Vec<Block>>,
     sums: Sums,
 }
 
 impl Evaluator {
     pub fn new(terms: &[Term], forms: usize, degree: usize) -> Self {
+        let mut groups = Vec::new();
+        let parts = components(terms, forms).into_iter().map(|component| {
+            let group = Group {
+                scale: component.scale,
+                points: (component.degree + 1).min(degree),
+            };
+            let known = groups.iter().position(|known| *known == group);
+            Part {
+                forms: component.forms,
+                nested: component.nested,
+                group: known.unwrap_or_else(|| {
+                    groups.push(group);
+                    groups.len() - 1
+                }),
+            }
+        });
         Self {
-            components: components(terms, forms),
+            parts: parts.collect(),
+            groups,
             degree,
         }
     }
@@ -71,31 +104,25 @@ impl Evaluator {
             .map(|scratch| scratch.sums)
             .reduce(|| self.no_sums(), add_sums);
         let mut total = vec![Fr::ZERO; self.degree];
-        for sums in sums.into_iter().filter(|sums| !sums.is_empty()) {
+        for (group, sums) in self.groups.iter().zip(sums) {
             let mut sums: Vec<Fr> = sums.into_iter().map(Fr::from).collect();
             extend(&mut sums, self.degree);
             for (total, sum) in total.iter_mut().zip(sums) {
-                *total += sum;
+                *total += group.scale * sum;
             }
         }
         total
     }
 
-    /// How many points the components of a degree are evaluated at.
-    fn points(&self, degree: usize) -> usize {
-        (degree + 1).min(self.degree)
-    }
-
     fn no_sums(&self) -> Sums {
-        let mut sums = vec![Vec::new(); self.degree + 1];
-        for component in &self.components {
-            sums[component.degree] = vec![Loose::ZERO; self.points(component.degree)];
-        }
-        sums
+        self.groups
+            .iter()
+            .map(|group| vec![Loose::ZERO; group.points])
+            .collect()
     }
 
     fn scratch(&self) -> Scratch {
-        let forms = self.components.iter().map(|component| component.forms.len()).max();
+        let forms = self.parts.iter().map(|part| part.forms.len()).max();
         let zero = [Loose::ZERO; BLOCK];
         let sums = self.no_sums();
         Scratch {
@@ -120,17 +147,17 @@ impl Evaluator {
             .iter_mut()
             .flatten()
             .for_each(|total| total[..length].fill(Loose::ZERO));
-        for component in &self.components {
-            for (form, (values, steps)) in component.forms.iter().zip(values.iter_mut().zip(steps.iter_mut())) {
+        for part in &self.parts {
+            for (form, (values, steps)) in part.forms.iter().zip(values.iter_mut().zip(steps.iter_mut())) {
                 source.load(*form, start, &mut values[..length], &mut steps[..length]);
             }
-            for (point, total) in totals[component.degree].iter_mut().enumerate() {
+            for (point, total) in totals[part.group].iter_mut().enumerate() {
                 if point > 0 {
-                    for (values, steps) in values.iter_mut().zip(steps.iter()).take(component.forms.len()) {
+                    for (values, steps) in values.iter_mut().zip(steps.iter()).take(part.forms.len()) {
                         add_each(&mut values[..length], &steps[..length]);
                     }
                 }
-                component.nested.add_to(values, &mut total[..length], stack);
+                part.nested.add_to(values, &mut total[..length], stack);
             }
         }
     }
@@ -164,6 +191,11 @@ impl Nested {
                 let factor = Loose::from(inner.constant);
                 for (sum, value) in total.iter_mut().zip(values_here) {
                     *sum += *value * factor;
+                }
+            } else if let Some(other) = inner.only_form() {
+                let other = &values[other][..total.len()];
+                for ((sum, value), other) in total.iter_mut().zip(values_here).zip(other) {
+                    *sum += *value * *other;
                 }
             } else if let Some((product, deeper)) = stack.split_first_mut() {
                 let product = &mut product[..total.len()];

@@ -6,8 +6,9 @@ use super::layout::Layout;
 use super::multilinear::{dot, eq, eq_table, powers};
 use super::nonces::Nonces;
 use super::opening::Opening;
+use super::pairs::Counted;
 use super::polynomial::{Polynomial, Selection};
-use super::rounds::Rounds;
+use super::rounds::{Rounds, RowWeights};
 use super::selectors::Selectors;
 use super::statement::{Public, Statement, ZeroChallenges};
 use super::univariate;
@@ -73,15 +74,16 @@ fn attempt(transcript: &Transcript, public: Public, secret: &Secret, entropy: &[
         None => Some(ZeroChallenges::draw(&statement, &mut prover.transcript)?),
         Some(_) => None,
     };
-    let selection = match &zero {
-        None => None,
-        Some(challenges) => Some(prover.select(&statement, &witness, challenges)?),
-    };
     let first_claim = dot(&statement.weights, &witness.cells);
-    prover.claim += first_claim;
-    let polynomial = Polynomial::new(&statement.relation, selection.as_ref());
-    let tau = zero.as_ref().map(|challenges| &challenges.rows[..]);
-    let mut rounds = Rounds::new(&polynomial, &witness.codes, statement.rows(), tau);
+    let (polynomial, mut rounds) = match &zero {
+        None => {
+            prover.claim += first_claim;
+            let polynomial = Polynomial::new(&statement.relation, None);
+            let rounds = Rounds::of_cells(&polynomial, &witness.codes, statement.rows());
+            (polynomial, rounds)
+        }
+        Some(challenges) => prover.select(&statement, &witness, challenges)?,
+    };
     let row_point = prover.bind_bits(&mut rounds, statement.row_bits())?;
     let vectors = Zeroizing::new(rounds.tables());
     let column_point = prover.bind_bits(&mut rounds, statement.bits() - statement.row_bits())?;
@@ -116,8 +118,9 @@ fn attempt(transcript: &Transcript, public: Public, secret: &Secret, entropy: &[
     let rows = prover.fold(opening, layout.rows_folds, eta, labels::ROWS_ROWS_FOLD)?;
 
     // 7, 8. Closing.
+    let point = [row_point, column_point].concat();
     let equations = Equations {
-        scale: tau.map_or(Fr::ONE, |tau| eq(tau, &[row_point, column_point].concat())),
+        scale: zero.map_or(Fr::ONE, |challenges| eq(&challenges.rows, &point)),
         functional: LastClaim::new(&layout, &prover.challenges),
         layout: &layout,
         polynomial,
@@ -160,19 +163,42 @@ impl Drop for Prover {
 }
 
 impl Prover {
-    fn select(&mut self, statement: &Statement, witness: &Witness, challenges: &ZeroChallenges) -> Result<Selection> {
-        let mut selectors = Selectors::new(statement, &witness.codes, challenges);
+    /// Zero mode's rounds over t; what is left to be summed over x.
+    fn select<'a>(
+        &mut self,
+        statement: &Statement,
+        witness: &'a Witness,
+        challenges: &ZeroChallenges,
+    ) -> Result<(Polynomial, Rounds<'a>)> {
+        let relation = &statement.relation;
+        let weights = RowWeights::new(&challenges.rows);
+        let mut counted: Vec<Option<Counted>> = relation.digits.iter().map(|_| None).collect();
+        for digit in &relation.boolean {
+            counted[*digit] = Some(Counted::new(
+                &witness.codes[*digit],
+                relation.digits[*digit],
+                &weights.rest,
+            ));
+        }
+        let first = challenges.rows.first();
+        let mut selectors = Selectors::new(
+            counted.iter().flatten().map(|counted| counted.by_code(first)),
+            challenges,
+        );
         let mut point = Vec::with_capacity(challenges.selectors.len());
         for _ in &challenges.selectors {
             let r = self.round(selectors.polynomial())?;
             selectors.bind(r);
             point.push(r);
         }
-        Ok(Selection {
+        let selection = Selection {
             alpha: challenges.alpha,
             scale: selectors.scale(),
             point,
-        })
+        };
+        let polynomial = Polynomial::new(relation, Some(&selection));
+        let rounds = Rounds::of_zero(&polynomial, &witness.codes, statement.rows(), weights, &counted);
+        Ok((polynomial, rounds))
     }
 
     fn bind_bits(&mut self, rounds: &mut Rounds, bits: usize) -> Result<Vec<Fr>> {

@@ -1,17 +1,13 @@
-//! The rounds over t in zero mode, from histograms (docs/spec/05-argument.md, section 3).
+//! The rounds over t in zero mode, from counted rows (docs/spec/05-argument.md, section 3).
 //!
 //! A row has one code, so of sum_t eq(r,t) b(t,x) one entry is left: a table of K sums over rows holds all that a round needs.
 
 use super::multilinear::{eq_bit, eq_table};
 use super::polynomial::boolean_powers;
-use super::statement::{Statement, ZeroChallenges};
+use super::statement::ZeroChallenges;
 use super::univariate;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
-use rayon::prelude::*;
-
-/// Rows that are counted together.
-const CHUNK: usize = 1 << 14;
 
 pub struct Selectors {
     /// tau of the rounds that are left.
@@ -25,16 +21,12 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    pub fn new(statement: &Statement, codes: &[Vec<u16>], challenges: &ZeroChallenges) -> Self {
-        let relation = &statement.relation;
-        let mut sums = vec![Fr::ZERO; 1 << relation.selector_bits()];
-        if !relation.boolean.is_empty() {
-            let rows = eq_table(&challenges.rows);
-            for (digit, coefficient) in relation.boolean.iter().zip(boolean_powers(challenges.alpha)) {
-                let counts = histogram(&codes[*digit], &rows, relation.digits[*digit]);
-                for (sum, count) in sums.iter_mut().zip(counts) {
-                    *sum += count * coefficient;
-                }
+    /// `counted` are the sums of eq(tau', x) by code of each boolean digit, in their order.
+    pub fn new(counted: impl Iterator<Item = Vec<Fr>>, challenges: &ZeroChallenges) -> Self {
+        let mut sums = vec![Fr::ZERO; 1 << challenges.selectors.len()];
+        for (counted, coefficient) in counted.zip(boolean_powers(challenges.alpha)) {
+            for (sum, count) in sums.iter_mut().zip(counted) {
+                *sum += count * coefficient;
             }
         }
         Self {
@@ -82,26 +74,4 @@ fn fold(sums: &mut Vec<Fr>, low: Fr, high: Fr) {
     for (sum, upper) in sums.iter_mut().zip(upper) {
         *sum = *sum * low + upper * high;
     }
-}
-
-/// For each value, the sum of the weights of the rows that have it.
-fn histogram(codes: &[u16], weights: &[Fr], values: usize) -> Vec<Fr> {
-    // One place more, for the rows without a value.
-    let empty = || vec![Fr::ZERO; values + 1];
-    let chunks = codes.par_chunks(CHUNK).zip(weights.par_chunks(CHUNK));
-    let mut sums = chunks
-        .fold(empty, |mut sums, (codes, weights)| {
-            for (code, weight) in codes.iter().zip(weights) {
-                sums[usize::from(*code)] += weight;
-            }
-            sums
-        })
-        .reduce(empty, |mut a, b| {
-            for (a, b) in a.iter_mut().zip(b) {
-                *a += b;
-            }
-            a
-        });
-    sums.truncate(values);
-    sums
 }

@@ -5,6 +5,7 @@
 
 use super::relation::Term;
 use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -24,9 +25,13 @@ pub struct Nested {
 
 /// Terms that share forms, directly or through others.
 #[derive(Debug)]
-pub struct Component {
+pub struct Component<'a> {
+    pub terms: Vec<&'a Term>,
     /// The forms, by their index in the polynomial; `nested` counts them from 0.
     pub forms: Vec<usize>,
+    /// The coefficient, if there is one term.
+    pub scale: Fr,
+    /// The terms without `scale`.
     pub nested: Nested,
     pub degree: usize,
 }
@@ -51,6 +56,18 @@ impl<T> Tree<T> {
             });
             branches.push((form, Self::new(divided.collect())));
             terms = without;
+        }
+    }
+}
+
+impl Nested {
+    /// The form that this is, if it is one and nothing else.
+    pub fn only_form(&self) -> Option<usize> {
+        match &self.branches[..] {
+            [(form, inner)] if self.constant == Fr::ZERO && inner.branches.is_empty() && inner.constant == Fr::ONE => {
+                Some(*form)
+            }
+            _ => None,
         }
     }
 }
@@ -81,24 +98,29 @@ fn most_frequent<T>(terms: &[(T, Vec<usize>)]) -> Option<usize> {
 }
 
 /// The components of a polynomial in so many forms.
-pub fn components(terms: &[Term], forms: usize) -> Vec<Component> {
-    let groups = split(terms, forms);
-    groups.iter().map(|group| component(group)).collect()
+pub fn components(terms: &[Term], forms: usize) -> Vec<Component<'_>> {
+    split(terms, forms).into_iter().map(component).collect()
 }
 
-fn component(terms: &[&Term]) -> Component {
+fn component(terms: Vec<&Term>) -> Component<'_> {
     let mut forms: Vec<usize> = terms.iter().flat_map(|term| term.factors.iter().copied()).collect();
     forms.sort_unstable();
     forms.dedup();
     let local = |form: &usize| forms.binary_search(form).unwrap_or_default(); // it is there
-    let nested = terms
-        .iter()
-        .map(|term| (term.coefficient, term.factors.iter().map(local).collect()))
-        .collect();
+    let locally = |term: &Term| term.factors.iter().map(local).collect();
+    let (scale, nested) = match terms[..] {
+        [term] => (term.coefficient, vec![(Fr::ONE, locally(term))]),
+        _ => {
+            let nested = terms.iter().map(|term| (term.coefficient, locally(term)));
+            (Fr::ONE, nested.collect())
+        }
+    };
     Component {
+        scale,
         nested: Tree::new(nested).into(),
         degree: terms.iter().map(|term| term.factors.len()).max().unwrap_or(0),
         forms,
+        terms,
     }
 }
 

@@ -276,6 +276,15 @@ fn zero_of_every_shape_is_proved() -> Result<()> {
         boolean: vec![0, 1],
         ..Shape::default()
     };
+    let counted_in_pairs = Shape {
+        rows: 512,
+        columns: 64,
+        digits: vec![1, 2, 5],
+        forms: vec![vec![1], vec![1, 2]],
+        terms: vec![vec![0, 1, 1], vec![0], vec![0, 0]],
+        boolean: vec![0, 1, 2],
+        ..Shape::default()
+    };
     let present_alone = Shape {
         rows: 4,
         columns: 1,
@@ -294,7 +303,14 @@ fn zero_of_every_shape_is_proved() -> Result<()> {
         columns: 1,
         ..small_zero()
     };
-    for shape in [small_zero(), only_booleans, present_alone, no_booleans, one_row] {
+    for shape in [
+        small_zero(),
+        only_booleans,
+        counted_in_pairs,
+        present_alone,
+        no_booleans,
+        one_row,
+    ] {
         let case = Case::new(&shape)?;
         case.verify(&case.prove()?)?;
     }
