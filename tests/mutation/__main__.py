@@ -37,7 +37,7 @@ def _chosen(name: str, directory: Path) -> tuple[list[Mutant], dict[tuple[str, s
     if name == "kernel":
         mutants = kernel_mutants.mutated_crate(directory)
         kernel_mutants.load(kernel_mutants.build(directory))
-        return mutants, KERNEL, campaign.KERNEL_TESTS, campaign.SMALL
+        return mutants, KERNEL, campaign.KERNEL_TESTS, campaign.KERNEL_SMALL
     mutants = python_mutants()
     if name == "quick":
         return [mutant for mutant in mutants if campaign.is_quick(mutant)], {}, campaign.QUICK_TESTS, campaign.QUICK

@@ -16,17 +16,21 @@ _UNIT: Final = (
     "prover_commit",
 )
 _ATTACKS: Final = (
-    "p1_rows_statements", "p2_rows_trace", "p2_rows_forgeries", "p5_zero_and_identity", "p6_decoders", "p7_encodings",
+    "p1_rows_statements", "p2_rows_trace", "p2_rows_forgeries", "p5_rows_replaced", "p5_zero_and_identity", "p6_decoders", "p7_encodings",
     "p7_rows_encodings", "p8_proof_context", "p8_rows_replay", "p10_rows_said_twice", "p17_rows_batch", "p21_rows_lengths",
     "m1_share_indices", "m2_commitment_count", "m4_openings",
 )  # fmt: skip
-ALL_TESTS: Final = tuple(f"tests/unit/test_{name}.py" for name in _UNIT) + tuple(
-    f"tests/attacks/test_{name}.py" for name in _ATTACKS
+ALL_TESTS: Final = (
+    tuple(f"tests/unit/test_{name}.py" for name in _UNIT)
+    + tuple(f"tests/attacks/test_{name}.py" for name in _ATTACKS)
+    + ("tests/mutation/test_prover_arguments.py",)
 )
 # Others are slow, and do nothing that a smaller one does not.
 SMALL: Final = "not (soak or 512 or 1024)"
-# The kernel's statements and equations are judged by the attacks; what it shares with nobody, by vectors.
-KERNEL_TESTS: Final = tuple(path for path in ALL_TESTS if "test_reference" not in path and "proof_context" not in path)
+# What says something about the kernel: tests that are about the reference alone say nothing.
+_NOT_KERNEL: Final = ("test_reference", "proof_context", "rows_trace", "prover_packages")
+KERNEL_TESTS: Final = tuple(path for path in ALL_TESTS if not any(name in path for name in _NOT_KERNEL))
+KERNEL_SMALL: Final = "not (soak or 512 or 1024 or reference)"
 
 # A few seconds: each message, each equation and each field of a statement, in the reference and in what both backends share.
 QUICK_TESTS: Final = tuple(

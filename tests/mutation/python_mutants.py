@@ -25,6 +25,8 @@ FILES: Final = (
 )
 STATEMENTS: Final = (proof_statements.AdmissionStatement, proof_statements.ContributionStatement)
 
+# Functions that verify nothing: what they are given is their caller's own.
+PROVING: Final = ("prove_", "commit_onehot", "random_scalars", "deal", "inclusion_proof", "scalar_from_int")
 CHECKING: Final = ("check", "require", "verify", "finish")  # how names of functions begin that return nothing or raise
 # Calls whose value is an argument of theirs: taken out, they check nothing. Name of the function, place of that argument.
 PASSED_ON: Final = {"require_bytes": 1, "require_int": 1, "require_sequence": 1, "_at_least_one": 0}
@@ -64,9 +66,9 @@ class Mutant:
 
     @property
     def called(self) -> tuple[str, int, int] | None:
-        """What a test must call to notice: the file, and the lines of its functions."""
+        """What a test must call to notice: the file, and the lines of the function; None if that cannot be told."""
         file, _, _ = self.place.partition("::")
-        return (str(ROOT / file), *self.lines) if self.line else None
+        return (str(ROOT / file), *self.lines) if any(self.lines) else None
 
     def __str__(self) -> str:
         file, _, function = self.place.partition("::")
@@ -84,8 +86,7 @@ def _of_file(file: str) -> Iterator[Mutant]:
     functions = _functions(tree)
     for number, node in enumerate(ast.walk(tree)):
         function = functions.get(id(node))
-        # A prover's own statement is no check; what it says is compared with the verifier's.
-        if function is not None and not function[0].startswith("prove_"):
+        if function is not None and not function[0].startswith(PROVING):
             for kind, text, edit in _edits(node):
                 name, lines = function
                 yield Mutant(kind, f"{file}::{name}", text, getattr(node, "lineno", 0), lines, _Swap(file, number, edit))

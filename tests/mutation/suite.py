@@ -1,7 +1,7 @@
 """The test suite as a judge of mutants: run once on the code as it is, then, for each mutant, in a forked process.
 
 The first run measures how long each test takes and which functions it calls. A mutant is judged by the tests that call the
-function it is in, quickest first, until one fails. What the first run has cached (proofs, above all) is the evidence of
+function it is in until one fails: first those that failed before, then the quickest. What the first run has cached (proofs, above all) is the evidence of
 unchanged code, as a committed vector is; what a test makes anew is made by the mutant.
 """
 
@@ -35,7 +35,7 @@ class SuiteBroken(Exception):
     """The tests fail, or cannot be collected, on the code as it is: no mutant can be judged."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Judged:
     """A test, as the first run saw it: its seconds and the functions it called, as (file, first line)."""
 
@@ -109,6 +109,10 @@ class Suite:
         place = int.from_bytes(said, "big")
         if place == NOT_APPLIED:
             raise MutantBroken("the mutant could not be applied")
+        if place != SURVIVED:
+            # What has noticed one mutant often notices the next.
+            self._tests.remove(tests[place])
+            self._tests.insert(0, tests[place])
         return None if place == SURVIVED else tests[place].item.nodeid
 
 
