@@ -4,27 +4,50 @@
 //! a batch by one and three multiplications each: six multiplications an addition, where a mixed projective one costs
 //! eleven. Each list is halved again and again, pairs of all lists in one batch.
 
+use crate::loose::LooseFq;
 use crate::{Error, Result};
 use ark_bn254::{Fq, G1Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::Field;
 
 /// A point that is not the identity, without the flag and padding that `G1Affine` carries: one cache line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Finite {
-    pub x: Fq,
-    pub y: Fq,
+    x: LooseFq,
+    y: LooseFq,
 }
 
 impl Finite {
     /// The coordinates of `point`; for the identity (0, 0), which is not on the curve and must not be added.
     pub fn new(point: &G1Affine) -> Self {
         let (x, y) = point.xy().unwrap_or_default();
-        Self { x, y }
+        Self {
+            x: x.into(),
+            y: y.into(),
+        }
     }
 
     pub fn negated(self) -> Self {
-        Self { x: self.x, y: -self.y }
+        Self {
+            x: self.x,
+            y: LooseFq::ZERO - self.y,
+        }
+    }
+}
+
+impl Finite {
+    /// The third point of a line, mirrored.
+    #[inline(always)]
+    fn add_with_slope(self, other: Self, slope: LooseFq) -> Self {
+        let x = slope * slope - self.x - other.x;
+        let y = slope * (self.x - x) - self.y;
+        Self { x, y }
+    }
+}
+
+impl From<Finite> for G1Affine {
+    fn from(point: Finite) -> Self {
+        G1Affine::new_unchecked(point.x.into(), point.y.into())
     }
 }
 
@@ -39,7 +62,7 @@ pub struct Lists {
     ended: usize,
     halved: Vec<Finite>,
     pairs: Vec<Pair>,
-    products: Vec<Fq>,
+    products: Vec<LooseFq>,
 }
 
 /// Two neighbours that will be added.
@@ -72,8 +95,8 @@ impl Lists {
 
     /// Replaces every list by its sum: one point, or none for an empty list.
     ///
-    /// Fails if two partial sums have one x-coordinate. The points are independent generators and multiples of one of
-    /// them that cannot meet, so that would be a discrete logarithm found by accident.
+    /// Fails if two partial sums are opposite points, because the identity has no coordinates. Independent generators and
+    /// multiples of one of them that cannot meet give no such sums: that would be a discrete logarithm found by accident.
     pub fn reduce(&mut self) -> Result<()> {
         while self.lengths.iter().any(|length| *length > 1) {
             self.halve()?;
@@ -94,8 +117,8 @@ impl Lists {
         self.halved.resize(
             total,
             Finite {
-                x: Fq::ZERO,
-                y: Fq::ZERO,
+                x: LooseFq::ZERO,
+                y: LooseFq::ZERO,
             },
         );
         self.pairs.clear();
@@ -122,24 +145,36 @@ impl Lists {
 }
 
 /// Adds each pair of `points` into its place of `sums`, with one inversion. `products` is scratch space.
-fn add_pairs(points: &[Finite], pairs: &[Pair], products: &mut Vec<Fq>, sums: &mut [Finite]) -> Result<()> {
+fn add_pairs(points: &[Finite], pairs: &[Pair], products: &mut Vec<LooseFq>, sums: &mut [Finite]) -> Result<()> {
     products.clear();
-    let mut product = Fq::ONE;
+    let mut product = LooseFq::ONE;
     for pair in pairs {
         products.push(product);
-        product *= points[pair.from + 1].x - points[pair.from].x;
+        product = product * (points[pair.from + 1].x - points[pair.from].x);
     }
-    let mut inverse = product
-        .inverse()
-        .ok_or(Error::Internal("two partial sums have one x-coordinate"))?;
+    let Some(inverse) = Fq::from(product).inverse() else {
+        return add_pairs_one_by_one(points, pairs, sums);
+    };
+    let mut inverse = LooseFq::from(inverse);
     for (pair, product) in pairs.iter().zip(products.iter()).rev() {
         let (a, b) = (points[pair.from], points[pair.from + 1]);
-        let run = b.x - a.x;
-        let slope = (b.y - a.y) * (inverse * product);
-        inverse *= run;
-        let x = slope.square() - a.x - b.x;
-        let y = slope * (a.x - x) - a.y;
-        sums[pair.to] = Finite { x, y };
+        sums[pair.to] = a.add_with_slope(b, (b.y - a.y) * (inverse * *product));
+        inverse = inverse * (b.x - a.x);
+    }
+    Ok(())
+}
+
+/// The same where some pair has one x-coordinate, and so no slope.
+fn add_pairs_one_by_one(points: &[Finite], pairs: &[Pair], sums: &mut [Finite]) -> Result<()> {
+    for pair in pairs {
+        let (a, b) = (points[pair.from], points[pair.from + 1]);
+        let slope = match (Fq::from(b.x - a.x).inverse(), Fq::from(a.y + b.y).inverse()) {
+            (Some(inverse), _) => (b.y - a.y) * inverse.into(),
+            // The tangent of y^2 = x^3 + 3 at a point that is to be doubled.
+            (None, Some(inverse)) => (a.x * a.x + a.x * a.x + a.x * a.x) * inverse.into(),
+            (None, None) => return Err(Error::Internal("two partial sums are opposite points")),
+        };
+        sums[pair.to] = a.add_with_slope(b, slope);
     }
     Ok(())
 }
@@ -166,24 +201,35 @@ mod tests {
                     sum += point;
                 }
                 lists.end_list();
-                expected.push((length > 0).then(|| Finite::new(&sum.into_affine())));
+                expected.push((length > 0).then(|| sum.into_affine()));
             }
             lists.reduce()?;
-            assert_eq!(lists.sums().collect::<Vec<_>>(), expected);
+            let sums: Vec<Option<G1Affine>> = lists.sums().map(|sum| sum.map(G1Affine::from)).collect();
+            assert_eq!(sums, expected);
         }
         Ok(())
     }
 
     #[test]
-    fn equal_points_are_an_error_and_not_a_wrong_sum() -> Result<()> {
-        let point = Finite::new(&first(Family::RowPosition, 1)?[0]);
-        for other in [point, point.negated()] {
-            let mut lists = Lists::default();
-            lists.push(point);
-            lists.push(other);
+    fn equal_points_are_doubled_and_opposite_ones_are_an_error() -> Result<()> {
+        let generators = first(Family::RowPosition, 3)?;
+        let [a, b, c] = [0, 1, 2].map(|index| Finite::new(&generators[index]));
+        let mut lists = Lists::default();
+        for (x, y) in [(a, b), (c, c), (b, a.negated())] {
+            lists.push(x);
+            lists.push(y);
             lists.end_list();
-            assert!(lists.reduce().is_err());
         }
+        lists.reduce()?;
+        let sums: Vec<Option<G1Affine>> = lists.sums().map(|sum| sum.map(G1Affine::from)).collect();
+        let [a, b, c] = [0, 1, 2].map(|index| G1Projective::from(generators[index]));
+        assert_eq!(sums, [a + b, c + c, b - a].map(|sum| Some(sum.into_affine())));
+
+        let mut lists = Lists::default();
+        lists.push(Finite::new(&generators[0]));
+        lists.push(Finite::new(&generators[0]).negated());
+        lists.end_list();
+        assert!(lists.reduce().is_err());
         Ok(())
     }
 }

@@ -84,10 +84,15 @@ fn point(bytes: &[u8]) -> std::result::Result<G1Affine, &'static str> {
     Ok(G1Affine::new_unchecked(x, y))
 }
 
-/// Appends the encoding of the coordinates of a point that is not the identity.
-pub fn put_coordinates(x: Fq, y: Fq, out: &mut Vec<u8>) {
-    put(x.into_bigint(), out);
-    put(y.into_bigint(), out);
+/// Appends the encoding of a point.
+pub fn put_point(point: &G1Affine, out: &mut Vec<u8>) {
+    match point.xy() {
+        Some((x, y)) => {
+            put(x.into_bigint(), out);
+            put(y.into_bigint(), out);
+        }
+        None => out.extend_from_slice(&[0; POINT_BYTES]),
+    }
 }
 
 pub fn encode_point(point: &G1Affine) -> Vec<u8> {
@@ -97,10 +102,7 @@ pub fn encode_point(point: &G1Affine) -> Vec<u8> {
 pub fn encode_points(points: &[G1Affine]) -> Vec<u8> {
     let mut out = Vec::with_capacity(points.len() * POINT_BYTES);
     for point in points {
-        match point.xy() {
-            Some((x, y)) => put_coordinates(x, y, &mut out),
-            None => out.extend_from_slice(&[0; POINT_BYTES]),
-        }
+        put_point(point, &mut out);
     }
     out
 }

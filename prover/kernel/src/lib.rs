@@ -5,11 +5,13 @@
 //! `docs/spec/06-sharing.md`.
 
 pub mod batch;
+pub mod buckets;
 pub mod codec;
 pub mod error;
 pub mod generators;
 pub mod guard;
 pub mod labels;
+pub mod loose;
 pub mod onehot;
 pub mod pedersen;
 pub mod pool;

@@ -4,7 +4,7 @@
 //! a digit with few values needs fewer, because neighbours often have one value and subsets of neighbours are precomputed.
 
 use crate::batch::Lists;
-use crate::codec::{POINT_BYTES, check_length, put_coordinates};
+use crate::codec::{POINT_BYTES, check_length, put_point};
 use crate::generators::MAX_COLUMNS;
 use crate::prf::Prf;
 use crate::tables::{self, Subsets};
@@ -124,7 +124,7 @@ impl Digit<'_> {
         let mut out = Vec::with_capacity(self.values * POINT_BYTES);
         for sum in lists.sums() {
             match sum {
-                Some(point) => put_coordinates(point.x, point.y, &mut out),
+                Some(point) => put_point(&point.into(), &mut out),
                 None => out.extend_from_slice(&[0; POINT_BYTES]),
             }
         }

@@ -1,20 +1,22 @@
 //! Precomputed multiples and sums of the fixed generators, made once a process (docs/notes/commit-speed.md).
 
 use crate::batch::{Finite, Lists};
+use crate::buckets::{Run, digit, sum_of_runs, windows};
 use crate::generators::{Family, MAX_COLUMNS, first};
 use crate::{Error, Result};
-use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_bn254::{Fr, G1Projective};
 use ark_ec::{AdditiveGroup, CurveGroup};
 use ark_ff::PrimeField;
 use rayon::prelude::*;
 use std::sync::OnceLock;
+use zeroize::Zeroizing;
 
 /// Neighbouring rows whose subset sums are kept. Chosen by measurement: 6 fill 5.6 MB.
 const GROUP: usize = 6;
 
 /// Bits of a signed window of rho. Wider is fewer additions and a table that leaves the cache; chosen by measurement.
 const WINDOW: usize = 13;
-const WINDOWS: usize = 255usize.div_ceil(WINDOW);
+const WINDOWS: usize = windows(WINDOW);
 const HALF_WINDOW: usize = 1 << (WINDOW - 1);
 
 /// Sums over the non-empty subsets of each group of `group` neighbouring row generators.
@@ -90,32 +92,16 @@ fn finite(points: &[G1Projective]) -> Vec<Finite> {
 
 /// Appends the table points whose sum is rho H.
 pub fn push_blinder(rho: Fr, lists: &mut Lists) -> Result<()> {
-    let table = blinder_table()?;
-    for (window, digit) in signed_windows(rho) {
-        let multiple = table[window * HALF_WINDOW + digit.magnitude - 1];
-        lists.push(if digit.negative { multiple.negated() } else { multiple });
+    let limbs = rho.into_bigint().0;
+    for (window, multiples) in blinder_table()?.chunks_exact(HALF_WINDOW).enumerate() {
+        // Signed digits: half the table, because -P costs nothing.
+        match digit(&limbs, window, WINDOW) {
+            0 => {}
+            negative @ ..0 => lists.push(multiples[negative.unsigned_abs() as usize - 1].negated()),
+            positive => lists.push(multiples[positive as usize - 1]),
+        }
     }
     Ok(())
-}
-
-/// One window of a scalar; the magnitude is in 1..=HALF_WINDOW.
-struct SignedDigit {
-    magnitude: usize,
-    negative: bool,
-}
-
-/// The windows that are not 0. Signed digits in -2^(w-1) < d <= 2^(w-1): half the table or half the buckets, because -P
-/// costs nothing.
-fn signed_windows(scalar: Fr) -> impl Iterator<Item = (usize, SignedDigit)> {
-    let limbs = scalar.into_bigint().0;
-    let mut carry = 0;
-    (0..WINDOWS).filter_map(move |window| {
-        let raw = bits(&limbs, window * WINDOW) + carry;
-        let negative = raw > HALF_WINDOW;
-        carry = usize::from(negative);
-        let magnitude = if negative { 2 * HALF_WINDOW - raw } else { raw };
-        (magnitude > 0).then_some((window, SignedDigit { magnitude, negative }))
-    })
 }
 
 /// 2^(WINDOW w) G_j at place w C + j, for the first C row generators. All windows of a combination of them then share one
@@ -156,72 +142,32 @@ impl RowWindows {
 
     /// sum_j scalars[j] G_j, from generator `start` on.
     pub fn combination(&self, start: usize, scalars: &[Fr]) -> Result<G1Projective> {
-        // Counting sort: the points of bucket b + 1 follow those of bucket b.
-        let mut ends = vec![0u32; HALF_WINDOW + 1];
-        let digits = || {
-            let scalars = scalars.iter().enumerate();
-            scalars.flat_map(|(index, scalar)| signed_windows(*scalar).map(move |digit| (start + index, digit)))
-        };
-        for (_, (_, digit)) in digits() {
-            ends[digit.magnitude] += 1;
-        }
-        let mut total = 0;
-        for end in &mut ends {
-            total += *end;
-            *end = total - *end;
-        }
-        let mut order = vec![(0u32, false); total as usize];
-        for (index, (window, digit)) in digits() {
-            let place = &mut ends[digit.magnitude];
-            order[*place as usize] = ((window * self.columns + index) as u32, digit.negative);
-            *place += 1;
-        }
-        let mut lists = Lists::default();
-        let mut from = 0;
-        for end in &ends[1..] {
-            for (place, negative) in &order[from..*end as usize] {
-                let point = self.points[*place as usize];
-                lists.push(if *negative { point.negated() } else { point });
-            }
-            lists.end_list();
-            from = *end as usize;
-        }
-        lists.reduce()?;
-        // sum_b b S_b, as a sum of the sums from the highest bucket down.
-        let sums: Vec<Option<Finite>> = lists.sums().collect();
-        let mut running = G1Projective::ZERO;
-        let mut weighted = G1Projective::ZERO;
-        for sum in sums.into_iter().rev() {
-            if let Some(point) = sum {
-                running += G1Affine::new_unchecked(point.x, point.y);
-            }
-            weighted += running;
-        }
-        Ok(weighted)
+        let limbs: Vec<[u64; 4]> = scalars.iter().map(|scalar| scalar.into_bigint().0).collect();
+        let digits = (0..WINDOWS).flat_map(|window| limbs.iter().map(move |limbs| digit(limbs, window, WINDOW)));
+        let digits = Zeroizing::new(digits.collect::<Vec<i32>>());
+        let runs = digits.chunks(scalars.len().max(1)).enumerate();
+        let runs: Vec<Run> = runs
+            .map(|(window, digits)| Run {
+                from: window * self.columns + start,
+                digits,
+            })
+            .collect();
+        sum_of_runs(&self.points, &runs, WINDOW - 1)
     }
-}
-
-fn bits(limbs: &[u64; 4], start: usize) -> usize {
-    let (limb, offset) = (start / 64, start % 64);
-    let low = limbs.get(limb).map_or(0, |value| value >> offset);
-    let high = match limbs.get(limb + 1) {
-        Some(value) if offset > 0 => value << (64 - offset),
-        _ => 0,
-    };
-    (low | high) as usize & (2 * HALF_WINDOW - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ark_bn254::G1Affine;
     use ark_ff::Field;
 
-    fn sum_of(rho: Fr) -> Result<Option<Finite>> {
+    fn sum_of(rho: Fr) -> Result<Option<G1Affine>> {
         let mut lists = Lists::default();
         push_blinder(rho, &mut lists)?;
         lists.end_list();
         lists.reduce()?;
-        Ok(lists.sums().next().flatten())
+        Ok(lists.sums().next().flatten().map(G1Affine::from))
     }
 
     #[test]
@@ -240,7 +186,7 @@ mod tests {
             two_to_250 - Fr::ONE,
             -two_to_250,
         ] {
-            assert_eq!(sum_of(rho)?, Some(Finite::new(&(h * rho).into_affine())));
+            assert_eq!(sum_of(rho)?, Some((h * rho).into_affine()));
         }
         assert_eq!(sum_of(Fr::ZERO)?, None);
         Ok(())
@@ -282,7 +228,7 @@ mod tests {
                     .map(|row| generators[group * table.group + row])
                     .sum();
                 let place = table.place(group, mask) as usize;
-                assert_eq!(table.points[place], Finite::new(&sum.into_affine()));
+                assert_eq!(G1Affine::from(table.points[place]), sum.into_affine());
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::generators::{Family, first};
 use crate::tables::RowWindows;
-use crate::{Result, pedersen};
+use crate::{Result, buckets};
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
@@ -74,13 +74,6 @@ impl Accumulator {
             self.scalars.extend_from_slice(scalars);
         }
         let scalars = Zeroizing::new(self.scalars);
-        if scalars.is_empty() {
-            return Ok(G1Projective::zero());
-        }
-        let piece = scalars.len().div_ceil(rayon::current_num_threads());
-        let pieces = self.points.par_chunks(piece).zip(scalars.par_chunks(piece));
-        pieces
-            .map(|(points, scalars)| pedersen::multi(points, scalars))
-            .try_reduce(G1Projective::zero, |a, b| Ok(a + b))
+        buckets::multi(&self.points, &scalars)
     }
 }

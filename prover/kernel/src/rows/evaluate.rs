@@ -3,17 +3,17 @@
 //! A form is linear in that variable, so its next value is the last one plus a difference. Components of lower degree are
 //! evaluated at as many points as their own degree needs; the rest follows by differences.
 
-use super::loose::Loose;
 use super::relation::Term;
 use super::terms::{Nested, components};
 use super::univariate::extend;
+use crate::loose::LooseFr;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 
 /// Rows that are worked on together: long enough to hide the nesting, short enough for the first-level cache.
 pub const BLOCK: usize = 64;
-type Block = [Loose; BLOCK];
+type Block = [LooseFr; BLOCK];
 
 /// Blocks that a thread takes at a time, at least.
 const LEAST_BLOCKS: usize = 8;
@@ -22,7 +22,7 @@ const LEAST_BLOCKS: usize = 8;
 pub trait Halves: Sync {
     /// Of a form at `values.len()` pairs of rows from `start`: the values with the open variable 1, and how much they are
     /// above those with 0.
-    fn load(&self, form: usize, start: usize, values: &mut [Loose], steps: &mut [Loose]);
+    fn load(&self, form: usize, start: usize, values: &mut [LooseFr], steps: &mut [LooseFr]);
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ struct Group {
 }
 
 /// Sums by group and by point.
-type Sums = Vec<Vec<Loose>>;
+type Sums = Vec<Vec<LooseFr>>;
 
 /// What a thread works with.
 struct Scratch {
@@ -87,7 +87,7 @@ impl Evaluator {
     }
 
     /// sum over pairs of the polynomial at 1 .. D, each pair with its weight if there are weights.
-    pub fn sums(&self, source: &impl Halves, pairs: usize, weights: Option<&[Loose]>) -> Vec<Fr> {
+    pub fn sums(&self, source: &impl Halves, pairs: usize, weights: Option<&[LooseFr]>) -> Vec<Fr> {
         let sums = (0..pairs.div_ceil(BLOCK))
             .into_par_iter()
             .with_min_len(LEAST_BLOCKS)
@@ -117,13 +117,13 @@ impl Evaluator {
     fn no_sums(&self) -> Sums {
         self.groups
             .iter()
-            .map(|group| vec![Loose::ZERO; group.points])
+            .map(|group| vec![LooseFr::ZERO; group.points])
             .collect()
     }
 
     fn scratch(&self) -> Scratch {
         let forms = self.parts.iter().map(|part| part.forms.len()).max();
-        let zero = [Loose::ZERO; BLOCK];
+        let zero = [LooseFr::ZERO; BLOCK];
         let sums = self.no_sums();
         Scratch {
             values: vec![zero; forms.unwrap_or(0)],
@@ -146,7 +146,7 @@ impl Evaluator {
         totals
             .iter_mut()
             .flatten()
-            .for_each(|total| total[..length].fill(Loose::ZERO));
+            .for_each(|total| total[..length].fill(LooseFr::ZERO));
         for part in &self.parts {
             for (form, (values, steps)) in part.forms.iter().zip(values.iter_mut().zip(steps.iter_mut())) {
                 source.load(*form, start, &mut values[..length], &mut steps[..length]);
@@ -165,7 +165,7 @@ impl Evaluator {
 
 impl Scratch {
     /// Adds the totals to the sums.
-    fn sum(&mut self, length: usize, weights: Option<&[Loose]>) {
+    fn sum(&mut self, length: usize, weights: Option<&[LooseFr]>) {
         for (total, sum) in self.totals.iter().flatten().zip(self.sums.iter_mut().flatten()) {
             let total = &total[..length];
             *sum += match weights {
@@ -178,9 +178,9 @@ impl Scratch {
 
 impl Nested {
     /// Adds the value at each row of a block.
-    fn add_to(&self, values: &[Block], total: &mut [Loose], stack: &mut [Block]) {
+    fn add_to(&self, values: &[Block], total: &mut [LooseFr], stack: &mut [Block]) {
         if self.constant != Fr::ZERO {
-            let constant = Loose::from(self.constant);
+            let constant = LooseFr::from(self.constant);
             total.iter_mut().for_each(|sum| *sum += constant);
         }
         for (form, inner) in &self.branches {
@@ -188,7 +188,7 @@ impl Nested {
             if inner.branches.is_empty() && inner.constant == Fr::ONE {
                 add_each(total, values_here);
             } else if inner.branches.is_empty() {
-                let factor = Loose::from(inner.constant);
+                let factor = LooseFr::from(inner.constant);
                 for (sum, value) in total.iter_mut().zip(values_here) {
                     *sum += *value * factor;
                 }
@@ -199,7 +199,7 @@ impl Nested {
                 }
             } else if let Some((product, deeper)) = stack.split_first_mut() {
                 let product = &mut product[..total.len()];
-                product.fill(Loose::ZERO);
+                product.fill(LooseFr::ZERO);
                 inner.add_to(values, product, deeper);
                 for ((sum, value), product) in total.iter_mut().zip(values_here).zip(product) {
                     *sum += *value * *product;
@@ -209,7 +209,7 @@ impl Nested {
     }
 }
 
-fn add_each(sums: &mut [Loose], values: &[Loose]) {
+fn add_each(sums: &mut [LooseFr], values: &[LooseFr]) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum += *value;
     }

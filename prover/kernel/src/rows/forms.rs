@@ -1,8 +1,8 @@
 //! The values of forms at the rows that are left: codes first, tables of scalars once a bit is bound.
 
 use super::evaluate::Halves;
-use super::loose::Loose;
 use super::relation::Form;
+use crate::loose::LooseFr;
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 const CHUNK: usize = 1 << 10;
 
 /// Of each part of a form: digit, and weights with a zero at the end for absent rows.
-pub type Lookup = Vec<(usize, Vec<Loose>)>;
+pub type Lookup = Vec<(usize, Vec<LooseFr>)>;
 
 pub enum Forms<'a> {
     /// No bit is bound.
@@ -20,7 +20,7 @@ pub enum Forms<'a> {
         lookups: Vec<Lookup>,
         rows: usize,
     },
-    Tables(Vec<Vec<Loose>>),
+    Tables(Vec<Vec<LooseFr>>),
 }
 
 impl<'a> Forms<'a> {
@@ -42,12 +42,12 @@ impl<'a> Forms<'a> {
     /// Binds the most significant bit that is left.
     pub fn bind(&mut self, r: Fr) {
         let half = self.rows() / 2;
-        let r = Loose::from(r);
+        let r = LooseFr::from(r);
         match self {
             Forms::Codes { codes, lookups, .. } => {
                 let tables = lookups.iter().map(|parts| {
                     let scaled = parts.iter().map(|(digit, weights)| {
-                        let high: Vec<Loose> = weights.iter().map(|weight| r * *weight).collect();
+                        let high: Vec<LooseFr> = weights.iter().map(|weight| r * *weight).collect();
                         let low = weights.iter().zip(&high).map(|(weight, high)| *weight - *high);
                         (&codes[*digit][..], low.collect(), high)
                     });
@@ -72,10 +72,10 @@ impl<'a> Forms<'a> {
     }
 
     /// The tables, from codes if no bit is bound.
-    pub fn tables(&mut self) -> &[Vec<Loose>] {
+    pub fn tables(&mut self) -> &[Vec<LooseFr>] {
         if let Forms::Codes { codes, lookups, rows } = self {
             let tables = lookups.iter().map(|parts| {
-                let mut table = vec![Loose::ZERO; *rows];
+                let mut table = vec![LooseFr::ZERO; *rows];
                 for (digit, weights) in parts {
                     add_lookups(&codes[*digit], weights, &mut table);
                 }
@@ -93,14 +93,14 @@ impl<'a> Forms<'a> {
 pub fn lookup(form: &Form) -> Lookup {
     let parts = form.parts.iter().map(|part| {
         let weights = part.weights.iter().copied().chain([Fr::ZERO]);
-        (part.digit, weights.map(Loose::from).collect())
+        (part.digit, weights.map(LooseFr::from).collect())
     });
     parts.collect()
 }
 
 /// (1 - r) phi(low half) + r phi(high half), where the factors are in the weights.
-fn bind_codes(parts: &[(&[u16], Vec<Loose>, Vec<Loose>)], half: usize) -> Vec<Loose> {
-    let mut table = vec![Loose::ZERO; half];
+fn bind_codes(parts: &[(&[u16], Vec<LooseFr>, Vec<LooseFr>)], half: usize) -> Vec<LooseFr> {
+    let mut table = vec![LooseFr::ZERO; half];
     table.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, table)| {
         let start = chunk * CHUNK;
         for (codes, low, high) in parts {
@@ -112,7 +112,7 @@ fn bind_codes(parts: &[(&[u16], Vec<Loose>, Vec<Loose>)], half: usize) -> Vec<Lo
 }
 
 impl Halves for Forms<'_> {
-    fn load(&self, form: usize, start: usize, values: &mut [Loose], steps: &mut [Loose]) {
+    fn load(&self, form: usize, start: usize, values: &mut [LooseFr], steps: &mut [LooseFr]) {
         let half = self.rows() / 2;
         match self {
             Forms::Tables(tables) => {
@@ -121,8 +121,8 @@ impl Halves for Forms<'_> {
                 steps.copy_from_slice(&low[start..][..steps.len()]);
             }
             Forms::Codes { codes, lookups, .. } => {
-                values.fill(Loose::ZERO);
-                steps.fill(Loose::ZERO);
+                values.fill(LooseFr::ZERO);
+                steps.fill(LooseFr::ZERO);
                 for (digit, weights) in &lookups[form] {
                     let (low, high) = codes[*digit].split_at(half);
                     add_lookups(&high[start..], weights, values);
@@ -136,7 +136,7 @@ impl Halves for Forms<'_> {
     }
 }
 
-fn add_lookups(codes: &[u16], weights: &[Loose], values: &mut [Loose]) {
+fn add_lookups(codes: &[u16], weights: &[LooseFr], values: &mut [LooseFr]) {
     for (value, code) in values.iter_mut().zip(codes) {
         *value += weights[usize::from(*code)];
     }

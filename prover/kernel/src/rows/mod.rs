@@ -10,7 +10,6 @@ mod evaluate;
 mod folding;
 mod forms;
 mod layout;
-mod loose;
 mod multilinear;
 mod nonces;
 mod opening;

@@ -6,7 +6,7 @@
 
 use super::evaluate::Halves;
 use super::forms::Lookup;
-use super::loose::Loose;
+use crate::loose::LooseFr;
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
@@ -20,12 +20,12 @@ pub struct Counted {
     low: Vec<Fr>,
     high: Vec<Fr>,
     /// By both codes, the one in the lower half first; K + 1 codes, the last for absent rows.
-    pub pairs: Option<Vec<Loose>>,
+    pub pairs: Option<Vec<LooseFr>>,
 }
 
 impl Counted {
     /// `rest` is eq over all bits of x but the highest.
-    pub fn new(codes: &[u16], values: usize, rest: &[Loose]) -> Self {
+    pub fn new(codes: &[u16], values: usize, rest: &[LooseFr]) -> Self {
         let (low, high) = codes.split_at(codes.len().div_ceil(2));
         let codes = values + 1;
         if codes * codes * LEAST_ROWS_PER_PAIR > rest.len() {
@@ -65,7 +65,7 @@ pub struct CodePairs<'a> {
 }
 
 impl Halves for CodePairs<'_> {
-    fn load(&self, form: usize, start: usize, values: &mut [Loose], steps: &mut [Loose]) {
+    fn load(&self, form: usize, start: usize, values: &mut [LooseFr], steps: &mut [LooseFr]) {
         let weights = self.lookups[form].iter().map(|(_, weights)| weights);
         for weights in weights {
             for (pair, (value, step)) in (start..).zip(values.iter_mut().zip(steps.iter_mut())) {
@@ -77,19 +77,24 @@ impl Halves for CodePairs<'_> {
 }
 
 /// The weights added up by the place that a row falls into.
-fn sums_by<T: Sync>(rows: &[T], weights: &[Loose], places: usize, place: impl Fn(&T) -> usize + Sync) -> Vec<Loose> {
+fn sums_by<T: Sync>(
+    rows: &[T],
+    weights: &[LooseFr],
+    places: usize,
+    place: impl Fn(&T) -> usize + Sync,
+) -> Vec<LooseFr> {
     let piece = rows.len().div_ceil(rayon::current_num_threads()).max(1);
     let pieces = rows.par_chunks(piece).zip(weights.par_chunks(piece));
     pieces
         .map(|(rows, weights)| {
-            let mut sums = vec![Loose::ZERO; places];
+            let mut sums = vec![LooseFr::ZERO; places];
             for (row, weight) in rows.iter().zip(weights) {
                 sums[place(row)] += *weight;
             }
             sums
         })
         .reduce(
-            || vec![Loose::ZERO; places],
+            || vec![LooseFr::ZERO; places],
             |mut a, b| {
                 for (a, b) in a.iter_mut().zip(b) {
                     *a += b;
@@ -99,6 +104,6 @@ fn sums_by<T: Sync>(rows: &[T], weights: &[Loose], places: usize, place: impl Fn
         )
 }
 
-fn to_scalars(sums: &[Loose]) -> Vec<Fr> {
+fn to_scalars(sums: &[LooseFr]) -> Vec<Fr> {
     sums.iter().copied().map(Fr::from).collect()
 }

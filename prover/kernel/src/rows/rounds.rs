@@ -5,7 +5,6 @@
 
 use super::evaluate::Evaluator;
 use super::forms::{Forms, lookup};
-use super::loose::Loose;
 use super::multilinear::{eq_bit, eq_table};
 use super::pairs::{CodePairs, Counted};
 use super::polynomial::Polynomial;
@@ -14,6 +13,7 @@ use super::small::SmallRound;
 use super::squares::Rescaled;
 use super::terms::components;
 use super::univariate;
+use crate::loose::LooseFr;
 use crate::{Error, Result};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
@@ -26,7 +26,7 @@ pub struct RowWeights {
     /// eq over the bits that are bound.
     bound: Fr,
     /// eq over the bits after the next, for each of their values.
-    pub rest: Vec<Loose>,
+    pub rest: Vec<LooseFr>,
 }
 
 impl RowWeights {
@@ -35,7 +35,7 @@ impl RowWeights {
         Self {
             tau: tau.to_vec(),
             bound: Fr::ONE,
-            rest: rest.into_par_iter().map(Loose::from).collect(),
+            rest: rest.into_par_iter().map(LooseFr::from).collect(),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'a> Rounds<'a> {
 }
 
 /// The first sums of zero mode: terms of one digit from its pairs of codes, all others from the rows.
-fn first_of_zero(polynomial: &Polynomial, forms: &Forms, rest: &[Loose], counted: &[Option<Counted>]) -> Vec<Fr> {
+fn first_of_zero(polynomial: &Polynomial, forms: &Forms, rest: &[LooseFr], counted: &[Option<Counted>]) -> Vec<Fr> {
     let mut by_rows: Vec<Term> = Vec::new();
     let mut by_digit: Vec<Vec<Term>> = vec![Vec::new(); counted.len()];
     for component in components(&polynomial.terms, polynomial.forms.len()) {

@@ -277,16 +277,16 @@ fn add_lookups(codes: &[u16], weights: &[i64], values: &mut [i64]) {
 #[cfg(test)]
 mod tests {
     use super::super::evaluate::{Evaluator, Halves};
-    use super::super::loose::Loose;
     use super::super::relation::{Part, Term};
     use super::*;
+    use crate::loose::LooseFr;
     use ark_ff::Field;
 
     /// Weights of rows that are looked up in the field.
     struct InTheField<'a>(&'a Polynomial, &'a [Vec<u16>]);
 
     impl Halves for InTheField<'_> {
-        fn load(&self, form: usize, start: usize, values: &mut [Loose], steps: &mut [Loose]) {
+        fn load(&self, form: usize, start: usize, values: &mut [LooseFr], steps: &mut [LooseFr]) {
             let half = self.1[0].len() / 2;
             let value = |row: usize| -> Fr {
                 let parts = self.0.forms[form].parts.iter();
