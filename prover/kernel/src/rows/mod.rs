@@ -4,6 +4,8 @@
 //! says where everything stands in a proof, `equations.rs` states what is checked, once for both sides.
 
 mod accumulate;
+#[cfg(test)]
+mod cases;
 mod closing;
 mod equations;
 mod evaluate;

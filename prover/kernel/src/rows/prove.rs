@@ -45,8 +45,13 @@ pub fn prove(
     })
 }
 
-/// The proof, and what should be 0.
-fn attempt(transcript: &Transcript, public: Public, secret: &Secret, entropy: &[u8]) -> Result<(Vec<u8>, Fr)> {
+/// The proof, and what is 0 if the witness satisfies the relation.
+pub(super) fn attempt(
+    transcript: &Transcript,
+    public: Public,
+    secret: &Secret,
+    entropy: &[u8],
+) -> Result<(Vec<u8>, Fr)> {
     let entropy: &[u8; ENTROPY_BYTES] = entropy
         .try_into()
         .map_err(|_| Error::Argument("the proof needs 32 bytes of entropy"))?;

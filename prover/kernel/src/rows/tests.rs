@@ -1,195 +1,18 @@
-//! Honest proofs of every shape are accepted, and what is changed afterwards is refused.
+//! Honest proofs of every shape are accepted; lies, and what is changed afterwards, are refused at their step.
 
-use super::{Instance, Public, Secret, prove, verify};
-use crate::codec::encode_scalars;
-use crate::onehot::{self, ABSENT_CODE};
-use crate::pedersen;
-use crate::prf::Prf;
-use crate::transcript::Transcript;
-use crate::{Error, Result};
+use super::Step;
+use super::cases::{Case, ENTROPY, Shape};
+use super::layout::Layout;
+use super::relation::Relation;
+use super::statement::Statement;
+use super::verify;
+use crate::codec::{SCALAR_BYTES, encode_scalars, scalars};
+use crate::{Error, Result, pedersen};
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, Field};
-
-const KEY: [u8; 32] = [7; 32];
-const ENTROPY: [u8; 32] = [9; 32];
-
-/// A relation in the making, with its encoding.
-#[derive(Clone, Default)]
-pub struct Shape {
-    pub rows: usize,
-    pub columns: usize,
-    /// K of each digit.
-    pub digits: Vec<usize>,
-    /// Digits of each form.
-    pub forms: Vec<Vec<usize>>,
-    pub terms: Vec<Vec<usize>>,
-    pub boolean: Vec<usize>,
-    pub cells: usize,
-}
-
-/// A statement about random rows that is true.
-pub struct Case {
-    pub relation: Vec<u8>,
-    pub digests: Vec<u8>,
-    pub rows: usize,
-    pub columns: usize,
-    pub weights: Vec<u8>,
-    pub commitment: Vec<u8>,
-    pub codes: Vec<Vec<u8>>,
-    pub contexts: Vec<Vec<u8>>,
-    pub points: Vec<Vec<u8>>,
-    pub cells: Vec<u8>,
-    pub blinding: Vec<u8>,
-}
-
-fn number(value: usize) -> [u8; 4] {
-    (value as u32).to_be_bytes()
-}
-
-/// Public randomness of the tests.
-struct Random(Prf, u32);
-
-impl Random {
-    fn new() -> Result<Self> {
-        Ok(Self(Prf::new(b"tests of the row argument")?, 0))
-    }
-
-    fn scalar(&mut self) -> Fr {
-        self.1 += 1;
-        self.0.scalar(&[&self.1.to_be_bytes()])
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.1 += 1;
-        let bytes = self.0.bytes(&[&self.1.to_be_bytes()]);
-        usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) % bound
-    }
-}
-
-impl Case {
-    /// In cells mode the cells add up to what the rows say; in zero mode the coefficients are zero, so that it holds.
-    pub fn new(shape: &Shape) -> Result<Self> {
-        let mut random = Random::new()?;
-        let mut codes = Vec::new();
-        for values in &shape.digits {
-            let own = (0..shape.rows).map(|_| match random.below(values + 1) {
-                code if code == *values => ABSENT_CODE,
-                code => code as u16,
-            });
-            codes.push(own.collect::<Vec<_>>());
-        }
-
-        let mut relation = number(shape.digits.len()).to_vec();
-        relation.extend(shape.digits.iter().flat_map(|values| number(*values)));
-        relation.extend(number(shape.forms.len()));
-        let mut tables = Vec::new();
-        for digits in &shape.forms {
-            let mut table = vec![Fr::ZERO; shape.rows];
-            relation.extend(number(digits.len()));
-            for digit in digits {
-                let weights: Vec<Fr> = (0..shape.digits[*digit]).map(|_| random.scalar()).collect();
-                relation.extend(number(*digit));
-                relation.extend(encode_scalars(&weights));
-                for (value, code) in table.iter_mut().zip(&codes[*digit]) {
-                    *value += weights.get(usize::from(*code)).copied().unwrap_or_default();
-                }
-            }
-            tables.push(table);
-        }
-        let mut sum = Fr::ZERO;
-        relation.extend(number(shape.terms.len()));
-        for factors in &shape.terms {
-            let coefficient = if shape.cells > 0 { random.scalar() } else { Fr::ZERO };
-            relation.extend(encode_scalars(&[coefficient]));
-            relation.extend(number(factors.len()));
-            relation.extend(factors.iter().flat_map(|form| number(*form)));
-            sum += (0..shape.rows)
-                .map(|x| factors.iter().map(|form| tables[*form][x]).product::<Fr>() * coefficient)
-                .sum::<Fr>();
-        }
-        relation.extend(number(shape.boolean.len()));
-        relation.extend(shape.boolean.iter().flat_map(|digit| number(*digit)));
-
-        let weights: Vec<Fr> = (0..shape.cells).map(|_| random.scalar()).collect();
-        let mut cells: Vec<Fr> = (0..shape.cells).map(|_| random.scalar()).collect();
-        if let (Some(last), Some((weight, others))) = (cells.last_mut(), weights.split_last()) {
-            *last = Fr::ZERO;
-            let others: Fr = others.iter().zip(&cells).map(|(weight, cell)| *weight * cell).sum();
-            let last = (sum - others) * weight.inverse().unwrap_or_default();
-            cells.pop();
-            cells.push(last);
-        }
-        let blinding: Vec<Fr> = (0..shape.cells.min(1)).map(|_| random.scalar()).collect();
-        let vector = encode_scalars(&[&blinding[..], &cells].concat());
-
-        let contexts: Vec<Vec<u8>> = (0..shape.digits.len()).map(|digit| number(digit).to_vec()).collect();
-        let codes: Vec<Vec<u8>> = codes
-            .iter()
-            .map(|codes| codes.iter().flat_map(|code| code.to_le_bytes()).collect())
-            .collect();
-        let digits = codes.iter().zip(&shape.digits).zip(&contexts);
-        let points =
-            digits.map(|((codes, values), context)| onehot::commit(codes, *values, shape.columns, &KEY, context, 1));
-        Ok(Self {
-            relation,
-            digests: vec![3; 32 * shape.digits.len()],
-            rows: shape.rows,
-            columns: shape.columns,
-            weights: encode_scalars(&weights),
-            commitment: if shape.cells > 0 {
-                pedersen::commit_vector(&vector)?
-            } else {
-                Vec::new()
-            },
-            points: points.collect::<Result<_>>()?,
-            codes,
-            contexts,
-            cells: encode_scalars(&cells),
-            blinding: encode_scalars(&blinding),
-        })
-    }
-
-    pub fn public(&self) -> Public<'_> {
-        Public {
-            relation: &self.relation,
-            digests: &self.digests,
-            rows: self.rows,
-            columns: self.columns,
-            weights: &self.weights,
-            commitment: &self.commitment,
-        }
-    }
-
-    pub fn secret(&self) -> Secret<'_> {
-        Secret {
-            codes: self.codes.iter().map(Vec::as_slice).collect(),
-            contexts: self.contexts.iter().map(Vec::as_slice).collect(),
-            key: &KEY,
-            cells: &self.cells,
-            blinding: &self.blinding,
-        }
-    }
-
-    pub fn prove(&self) -> Result<Vec<u8>> {
-        prove(&Transcript::new(b"test")?, self.public(), &self.secret(), &ENTROPY, 2)
-    }
-
-    pub fn instance<'a>(&'a self, proof: &'a [u8]) -> Result<Instance<'a>> {
-        Ok(Instance {
-            transcript: Transcript::new(b"test")?,
-            public: self.public(),
-            points: self.points.iter().map(Vec::as_slice).collect(),
-            proof,
-        })
-    }
-
-    pub fn verify(&self, proof: &[u8]) -> Result<()> {
-        verify(&[self.instance(proof)?], &ENTROPY, 2)
-    }
-}
+use ark_ff::Field;
 
 /// The step that a proof is refused at, and its index.
-pub fn refused(result: Result<()>) -> Option<(usize, &'static str)> {
+fn refused(result: Result<()>) -> Option<(usize, &'static str)> {
     match result {
         Err(Error::RowProof { index, step, .. }) => Some((index, step)),
         _ => None,
@@ -214,7 +37,7 @@ fn small_zero() -> Shape {
         columns: 4,
         digits: vec![1, 3, 2],
         forms: vec![vec![0], vec![0, 1]],
-        terms: vec![vec![0, 1, 1], vec![1]],
+        terms: vec![vec![0, 1, 1], vec![0]],
         boolean: vec![0, 1, 2],
         ..Shape::default()
     }
@@ -359,4 +182,171 @@ fn every_changed_byte_of_a_proof_is_refused() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// `case` with what `change` makes of the responses of its honest proof.
+fn changed_at(case: &Case, place: usize) -> Result<Vec<u8>> {
+    let mut proof = case.prove()?;
+    let start = Layout::new(&Statement::parse(case.public())?).point_bytes() + place * SCALAR_BYTES;
+    let response = scalars("a response", &proof[start..][..SCALAR_BYTES])?[0];
+    proof[start..][..SCALAR_BYTES].copy_from_slice(&encode_scalars(&[response + Fr::ONE]));
+    Ok(proof)
+}
+
+#[test]
+fn every_changed_response_is_refused_at_its_equation() -> Result<()> {
+    for shape in [small(), small_zero()] {
+        let case = Case::new(&shape)?;
+        let layout = Layout::new(&Statement::parse(case.public())?);
+        let step = |place: usize| match place {
+            place if place < layout.evaluations.start => Step::Rounds,
+            place if place < layout.evaluations.end => Step::Evaluations,
+            place if layout.cells.as_ref().is_some_and(|cells| place <= cells.theta) => Step::Cells,
+            place if place <= layout.rows.theta => Step::Rows,
+            _ => Step::Product,
+        };
+        for place in 0..=layout.sigma {
+            let proof = changed_at(&case, place)?;
+            assert_eq!(
+                refused(case.verify(&proof)),
+                Some((0, step(place).name())),
+                "response {place}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn false_cells_are_refused_at_the_product() -> Result<()> {
+    let mut case = Case::new(&small())?;
+    let last = case.cells.len() - 1;
+    case.cells[last] ^= 1;
+    case.commitment = pedersen::commit_vector(&[&case.blinding[..], &case.cells].concat())?;
+    assert!(matches!(case.prove(), Err(Error::Argument(_))));
+    assert_eq!(refused(case.verify(&case.lie()?)), Some((0, "product")));
+    Ok(())
+}
+
+#[test]
+fn rows_that_violate_a_relation_are_refused_at_the_product() -> Result<()> {
+    let case = Case::new(&Shape {
+        violated: true,
+        ..small_zero()
+    })?;
+    assert!(matches!(case.prove(), Err(Error::Argument(_))));
+    assert_eq!(refused(case.verify(&case.lie()?)), Some((0, "product")));
+    Ok(())
+}
+
+#[test]
+fn rows_that_were_not_committed_are_refused_at_the_opening() -> Result<()> {
+    for shape in [small(), small_zero()] {
+        let mut case = Case::new(&shape)?;
+        let proof = case.prove()?;
+        case.verify(&proof)?;
+        // As if row 0 had been committed with another value: its commitments trade places.
+        let (first, second) = case.points[1].split_at_mut(128);
+        first.swap_with_slice(&mut second[..128]);
+        assert_eq!(refused(case.verify(&proof)), Some((0, "rows")));
+    }
+    Ok(())
+}
+
+#[test]
+fn cells_that_were_not_committed_have_no_proof() -> Result<()> {
+    let mut case = Case::new(&small())?;
+    let proof = case.prove()?;
+    let last = case.blinding.len() - 1;
+    case.blinding[last] ^= 1;
+    assert_eq!(case.prove(), Err(Error::Opening));
+    // Another commitment gives other challenges.
+    case.commitment = pedersen::commit_vector(&[&case.blinding[..], &case.cells].concat())?;
+    assert_eq!(refused(case.verify(&proof)), Some((0, "rounds")));
+    Ok(())
+}
+
+#[test]
+fn a_statement_that_is_none_is_refused_first() -> Result<()> {
+    let honest = || Case::new(&small());
+    let proof = honest()?.prove()?;
+    let relation = |change: &dyn Fn(&mut Case)| -> Result<()> {
+        let mut case = honest()?;
+        change(&mut case);
+        assert_eq!(refused(case.verify(&proof)), Some((0, "relation")));
+        assert!(matches!(case.prove(), Err(Error::Argument(_))));
+        Ok(())
+    };
+    relation(&|case| case.rows = 3)?;
+    relation(&|case| case.rows = 1 << 21)?;
+    relation(&|case| case.columns = 16)?;
+    relation(&|case| case.columns = 0)?;
+    relation(&|case| case.digests.truncate(33))?;
+    relation(&|case| case.weights.truncate(33))?;
+    relation(&|case| case.weights.fill(255))?;
+    relation(&|case| case.weights = vec![0; 4097 * SCALAR_BYTES])?;
+    relation(&|case| case.weights.clear())?;
+    relation(&|case| case.commitment.clear())?;
+    relation(&|case| case.commitment[63] ^= 1)?;
+    relation(&|case| case.relation.push(0))?;
+    let mut boolean = Case::new(&small_zero())?;
+    boolean.weights = vec![0; SCALAR_BYTES];
+    boolean.commitment = vec![0; 64];
+    assert_eq!(refused(boolean.verify(&proof)), Some((0, "relation")));
+
+    let mut case = honest()?;
+    case.points[1].truncate(64);
+    assert_eq!(refused(case.verify(&proof)), Some((0, "commitments")));
+    let mut case = honest()?;
+    case.points.pop();
+    assert_eq!(refused(case.verify(&proof)), Some((0, "commitments")));
+    let mut case = honest()?;
+    case.points[0][0] ^= 1;
+    assert_eq!(refused(case.verify(&proof)), Some((0, "commitments")));
+    Ok(())
+}
+
+#[test]
+fn a_relation_outside_of_a_bound_is_not_decoded() {
+    let word = |value: u32| value.to_be_bytes().to_vec();
+    let scalar = vec![0; SCALAR_BYTES];
+    // One digit with one value, one form with one part, one term with one factor, no boolean digit.
+    let parts = |digits: u32, values: u32, digit: u32, factors: u32, form: u32, boolean: Vec<u8>| {
+        [
+            word(digits),
+            word(values),
+            word(1),
+            word(1),
+            word(digit),
+            scalar.clone(),
+            word(1),
+            scalar.clone(),
+            word(factors),
+            word(form),
+            boolean,
+        ]
+        .concat()
+    };
+    let none = word(0);
+    let honest = parts(1, 1, 0, 1, 0, none.clone());
+    assert!(Relation::decode(&honest).is_ok());
+    for end in 0..honest.len() {
+        assert!(Relation::decode(&honest[..end]).is_err(), "cut after {end} bytes");
+    }
+    let two_equal = [word(2), word(0), word(0)].concat();
+    let missing = [word(1), word(1)].concat();
+    for wrong in [
+        parts(0, 1, 0, 1, 0, none.clone()),
+        parts(u32::MAX, 1, 0, 1, 0, none.clone()),
+        parts(1, 0, 0, 1, 0, none.clone()),
+        parts(1, 257, 0, 1, 0, none.clone()),
+        parts(1, 1, 1, 1, 0, none.clone()),
+        parts(1, 1, 0, 0, 0, none.clone()),
+        parts(1, 1, 0, 7, 0, none.clone()),
+        parts(1, 1, 0, 1, 1, none),
+        parts(1, 1, 0, 1, 0, two_equal),
+        parts(1, 1, 0, 1, 0, missing),
+    ] {
+        assert!(Relation::decode(&wrong).is_err());
+    }
 }
