@@ -58,6 +58,12 @@ def _sequence(what: str, values: Sequence[T]) -> Sequence[T]:
     return values
 
 
+def _record(what: str, value: T, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{what} must be a {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
 def _indices(indices: Sequence[int]) -> list[int]:
     return [_integer("an index", index) for index in _sequence("indices", indices)]
 
@@ -338,6 +344,8 @@ def prove_rows(
         KernelArgumentInvalid: the rows do not satisfy the relation, or an argument has the wrong shape or type.
         EncodingLengthInvalid, ScalarInvalid: the cells, their blinding, the key or the codes.
     """
+    _record("the statement", statement, RowStatement)
+    _record("the witness", witness, RowWitness)
     codes = [_words(codes) for codes in witness.codes]
     if any(len(words) != 2 * _integer("rows", statement.rows) for words in codes):
         raise KernelArgumentInvalid("each digit must have one code for each row")
@@ -364,7 +372,7 @@ def verify_rows(instances: Sequence[RowInstance], *, entropy: Callable[[int], by
     """
     prepared = []
     for instance in _sequence("instances", instances):
-        statement = instance.statement
+        statement = _record("the statement", _record("an instance", instance, RowInstance).statement, RowStatement)
         prepared.append((
             _inner(statement.transcript), statement.relation, statement.digests, list(instance.points),
             _integer("rows", statement.rows), _integer("columns", statement.columns), statement.weights,

@@ -25,7 +25,7 @@ from prover.reference.rounds import eq_point, eq_table, last_claim
 from prover.reference.row_challenges import Challenges, derive_challenges
 from prover.reference.row_proof import RowProof, decode_row_proof
 from prover.reference.row_statement import PublicInput, read_commitments, read_statement
-from prover.rows import RowInstance
+from prover.rows import RowInstance, RowStatement
 
 Sum = list[tuple[int, Point]]  # scalars times points
 
@@ -53,6 +53,8 @@ def verify_rows(instances: Sequence[RowInstance], *, entropy: Callable[[int], by
 
 def _decode(index: int, instance: RowInstance) -> tuple[PublicInput, list[list[Point]], RowProof]:
     """Statement, commitments C[d,t,i] and proof."""
+    if not isinstance(instance, RowInstance) or not isinstance(instance.statement, RowStatement):
+        raise KernelArgumentInvalid("an instance must be a RowInstance about a RowStatement")
     with _step(index, "relation"):
         public = read_statement(instance.statement)
     with _step(index, "commitments"):

@@ -7,18 +7,22 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import fields, replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from protocol.errors import ProofwardError
 from prover import _kernel, kernel_backend, reference
+from prover.rows import RowStatement, RowWitness
 from tests.architecture.source import ROOT
+from tests.malicious.instances import MODES, honest
 from tests.vectors.good_cases import good
 from tests.vectors.values import over_both_backends, run
 
-STRANGE = [
+STRANGE: list[Any] = [
     None, True, False, 0, 1, -1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64, -(2**63), 2**256, 2**4000, 0.0, 1e308, float("nan"),
     float("inf"), 1j, "", "G", "text", "\ud800", "\x00", b"", b"\x00", bytes(31), bytes(32), bytes(33), bytes(64), bytes(65),
     bytes(4096), bytearray(64), memoryview(bytes(64)), [], [0], [-1], [None], [0, 0], [2**64], [b""], [bytes(64)], [0] * 5000,
@@ -27,9 +31,11 @@ STRANGE = [
     Exception("x"),
 ]  # fmt: skip
 
+ROWS = {"prove_rows", "verify_rows"}  # their arguments are records: each field is tried below
 FUNCTIONS = sorted(
     name for name, member in vars(kernel_backend).items()
     if inspect.isfunction(member) and not name.startswith("_") and member.__module__ == kernel_backend.__name__
+    and name not in ROWS
 )  # fmt: skip
 
 
@@ -55,6 +61,7 @@ def call(function: Callable[..., object], *args: object, **kwargs: object) -> No
 def test_every_function_has_a_good_call() -> None:
     assert set(FUNCTIONS) == set(GOOD)
     assert len(FUNCTIONS) >= 20
+    assert all(inspect.isfunction(getattr(kernel_backend, name)) for name in ROWS)
 
 
 @over_both_backends
@@ -81,6 +88,40 @@ def test_several_arguments_may_be_anything_at_once(name: str) -> None:
     function = getattr(kernel_backend, name)
     for _ in range(300):
         call(function, **{argument: source.choice([value, *STRANGE]) for argument, value in GOOD[name].items()})
+
+
+@over_both_backends
+@pytest.mark.parametrize("mode", MODES)
+def test_each_field_of_a_row_proof_may_be_anything(backend: ModuleType, mode: str) -> None:
+    own = honest(mode)
+    instance = own.claim.instance(backend.Transcript, own.prove(backend.Transcript))
+    backend.verify_rows([instance])
+    for value in STRANGE:
+        call(backend.verify_rows, value)
+        call(backend.verify_rows, [value])
+        call(backend.verify_rows, [instance], entropy=value)
+        call(backend.verify_rows, [instance], threads=value)
+        for name in ("statement", "points", "proof"):
+            call(backend.verify_rows, [replace(instance, **{name: value})])
+        for field in fields(RowStatement):
+            changed = replace(instance.statement, **{field.name: value})
+            call(backend.verify_rows, [replace(instance, statement=changed)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_field_of_a_row_witness_may_be_anything(mode: str) -> None:
+    own = honest(mode)
+    statement, witness = own.claim.statement(kernel_backend.Transcript), own.row_witness()
+    kernel_backend.prove_rows(statement, witness)
+    for value in STRANGE:
+        call(kernel_backend.prove_rows, value, witness)
+        call(kernel_backend.prove_rows, statement, value)
+        call(kernel_backend.prove_rows, statement, witness, entropy=value)
+        call(kernel_backend.prove_rows, statement, witness, threads=value)
+        for field in fields(RowStatement):
+            call(kernel_backend.prove_rows, replace(statement, **{field.name: value}), witness)
+        for field in fields(RowWitness):
+            call(kernel_backend.prove_rows, statement, replace(witness, **{field.name: value}))
 
 
 @over_both_backends
