@@ -366,8 +366,7 @@ def verify_rows(instances: Sequence[RowInstance], *, entropy: Callable[[int], by
         threads: how many threads of the kernel work; the GIL is released.
 
     Raises:
-        RowProofInvalid: a proof fails; `index` says which, `where` the step. The first proof that does not parse is named, or
-            else the first whose equations fail.
+        RowProofInvalid: a proof fails; `index` says which is the first, `where` the step.
         KernelArgumentInvalid: an argument has the wrong type.
     """
     prepared = []

@@ -36,6 +36,13 @@ impl Finite {
 }
 
 impl Finite {
+    /// The slope of y^2 = x^3 + 3 at this point, from 1 / (2 y).
+    #[inline(always)]
+    fn tangent(self, inverse: LooseFq) -> LooseFq {
+        let square = self.x * self.x;
+        (square + square + square) * inverse
+    }
+
     /// The third point of a line, mirrored.
     #[inline(always)]
     fn add_with_slope(self, other: Self, slope: LooseFq) -> Self {
@@ -144,6 +151,27 @@ impl Lists {
     }
 }
 
+/// Doubles every point, with one inversion a batch. Fails for the identity, which has no coordinates.
+pub fn double_all(points: &mut [Finite]) -> Result<()> {
+    let mut products = Vec::with_capacity(BATCH);
+    for batch in points.chunks_mut(BATCH) {
+        products.clear();
+        let mut product = LooseFq::ONE;
+        for point in batch.iter() {
+            products.push(product);
+            product = product * (point.y + point.y);
+        }
+        let inverse = Fq::from(product).inverse();
+        let mut inverse = LooseFq::from(inverse.ok_or(Error::Internal("the identity is doubled"))?);
+        for (point, product) in batch.iter_mut().zip(products.iter()).rev() {
+            let slope = point.tangent(inverse * *product);
+            inverse = inverse * (point.y + point.y);
+            *point = point.add_with_slope(*point, slope);
+        }
+    }
+    Ok(())
+}
+
 /// Adds each pair of `points` into its place of `sums`, with one inversion. `products` is scratch space.
 fn add_pairs(points: &[Finite], pairs: &[Pair], products: &mut Vec<LooseFq>, sums: &mut [Finite]) -> Result<()> {
     products.clear();
@@ -170,8 +198,7 @@ fn add_pairs_one_by_one(points: &[Finite], pairs: &[Pair], sums: &mut [Finite]) 
         let (a, b) = (points[pair.from], points[pair.from + 1]);
         let slope = match (Fq::from(b.x - a.x).inverse(), Fq::from(a.y + b.y).inverse()) {
             (Some(inverse), _) => (b.y - a.y) * inverse.into(),
-            // The tangent of y^2 = x^3 + 3 at a point that is to be doubled.
-            (None, Some(inverse)) => (a.x * a.x + a.x * a.x + a.x * a.x) * inverse.into(),
+            (None, Some(inverse)) => a.tangent(inverse.into()),
             (None, None) => return Err(Error::Internal("two partial sums are opposite points")),
         };
         sums[pair.to] = a.add_with_slope(b, slope);
@@ -230,6 +257,17 @@ mod tests {
         lists.push(Finite::new(&generators[0]).negated());
         lists.end_list();
         assert!(lists.reduce().is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn many_points_are_doubled_at_once() -> Result<()> {
+        let generators = first(Family::RowPosition, BATCH + 2)?;
+        let mut points: Vec<Finite> = generators.iter().map(Finite::new).collect();
+        double_all(&mut points)?;
+        for (doubled, point) in points.into_iter().zip(generators.iter()) {
+            assert_eq!(G1Affine::from(doubled), (*point + *point).into_affine());
+        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Precomputed multiples and sums of the fixed generators, made once a process (docs/notes/commit-speed.md).
 
-use crate::batch::{Finite, Lists};
+use crate::batch::{Finite, Lists, double_all};
 use crate::buckets::{Run, digit, sum_of_runs, windows};
 use crate::generators::{Family, MAX_COLUMNS, first};
 use crate::{Error, Result};
@@ -127,15 +127,14 @@ impl RowWindows {
 
     fn build(columns: usize) -> Result<Self> {
         let generators = first(Family::RowPosition, columns)?;
-        let mut bases: Vec<G1Projective> = generators[..columns].iter().map(|point| (*point).into()).collect();
+        let mut bases: Vec<Finite> = generators[..columns].iter().map(Finite::new).collect();
         let mut points = Vec::with_capacity(WINDOWS * columns);
+        let piece = columns.div_ceil(rayon::current_num_threads());
         for _ in 0..WINDOWS {
-            points.extend(finite(&bases));
-            bases.par_iter_mut().for_each(|base| {
-                for _ in 0..WINDOW {
-                    base.double_in_place();
-                }
-            });
+            points.extend_from_slice(&bases);
+            bases
+                .par_chunks_mut(piece)
+                .try_for_each(|bases| (0..WINDOW).try_for_each(|_| double_all(bases)))?;
         }
         Ok(Self { columns, points })
     }

@@ -1,6 +1,7 @@
 //! The values of forms at the rows that are left: codes first, tables of scalars once a bit is bound.
 
 use super::evaluate::Halves;
+use super::multilinear::eq_table;
 use super::relation::Form;
 use crate::loose::LooseFr;
 use ark_bn254::Fr;
@@ -14,27 +15,33 @@ const CHUNK: usize = 1 << 10;
 pub type Lookup = Vec<(usize, Vec<LooseFr>)>;
 
 pub enum Forms<'a> {
-    /// No bit is bound.
+    /// Few bits are bound, and their challenges wait.
     Codes {
         codes: &'a [Vec<u16>],
         lookups: Vec<Lookup>,
+        bound: Vec<Fr>,
+        /// How many are bound at once.
+        wait: usize,
         rows: usize,
     },
     Tables(Vec<Vec<LooseFr>>),
 }
 
 impl<'a> Forms<'a> {
-    pub fn new(forms: &[Form], codes: &'a [Vec<u16>], rows: usize) -> Self {
+    /// `wait` bits are bound before the first table is made.
+    pub fn new(forms: &[Form], codes: &'a [Vec<u16>], rows: usize, wait: usize) -> Self {
         Self::Codes {
             codes,
             lookups: forms.iter().map(lookup).collect(),
+            bound: Vec::new(),
+            wait,
             rows,
         }
     }
 
     pub fn rows(&self) -> usize {
         match self {
-            Forms::Codes { rows, .. } => *rows,
+            Forms::Codes { rows, bound, .. } => rows >> bound.len(),
             Forms::Tables(tables) => tables.first().map_or(0, Vec::len),
         }
     }
@@ -42,20 +49,15 @@ impl<'a> Forms<'a> {
     /// Binds the most significant bit that is left.
     pub fn bind(&mut self, r: Fr) {
         let half = self.rows() / 2;
-        let r = LooseFr::from(r);
         match self {
-            Forms::Codes { codes, lookups, .. } => {
-                let tables = lookups.iter().map(|parts| {
-                    let scaled = parts.iter().map(|(digit, weights)| {
-                        let high: Vec<LooseFr> = weights.iter().map(|weight| r * *weight).collect();
-                        let low = weights.iter().zip(&high).map(|(weight, high)| *weight - *high);
-                        (&codes[*digit][..], low.collect(), high)
-                    });
-                    bind_codes(&scaled.collect::<Vec<_>>(), half)
-                });
-                *self = Forms::Tables(tables.collect());
+            Forms::Codes { bound, wait, .. } => {
+                bound.push(r);
+                if bound.len() == *wait {
+                    self.tables();
+                }
             }
             Forms::Tables(tables) => {
+                let r = LooseFr::from(r);
                 for table in tables {
                     let (low, high) = table.split_at_mut(half);
                     low.par_chunks_mut(CHUNK)
@@ -71,16 +73,14 @@ impl<'a> Forms<'a> {
         }
     }
 
-    /// The tables, from codes if no bit is bound.
+    /// The tables, made from codes if there are none yet.
     pub fn tables(&mut self) -> &[Vec<LooseFr>] {
-        if let Forms::Codes { codes, lookups, rows } = self {
-            let tables = lookups.iter().map(|parts| {
-                let mut table = vec![LooseFr::ZERO; *rows];
-                for (digit, weights) in parts {
-                    add_lookups(&codes[*digit], weights, &mut table);
-                }
-                table
-            });
+        if let Forms::Codes {
+            codes, lookups, bound, ..
+        } = self
+        {
+            let factors: Vec<LooseFr> = eq_table(bound).into_iter().map(LooseFr::from).collect();
+            let tables = lookups.iter().map(|lookup| tabulate(lookup, codes, &factors));
             *self = Forms::Tables(tables.collect());
         }
         match self {
@@ -88,6 +88,28 @@ impl<'a> Forms<'a> {
             Forms::Codes { .. } => &[],
         }
     }
+}
+
+/// sum over the values of the bound bits, and over parts, of a factor times a weight.
+fn tabulate(lookup: &Lookup, codes: &[Vec<u16>], factors: &[LooseFr]) -> Vec<LooseFr> {
+    let scaled: Vec<(&[u16], Vec<LooseFr>)> = lookup
+        .iter()
+        .flat_map(|(digit, weights)| {
+            let segments = codes[*digit].chunks_exact(codes[*digit].len() / factors.len());
+            let scaled = factors
+                .iter()
+                .map(|factor| weights.iter().map(|weight| *factor * *weight).collect());
+            segments.zip(scaled)
+        })
+        .collect();
+    let rows = scaled.first().map_or(0, |(codes, _)| codes.len());
+    let mut table = vec![LooseFr::ZERO; rows];
+    table.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, table)| {
+        for (codes, weights) in &scaled {
+            add_lookups(&codes[chunk * CHUNK..], weights, table);
+        }
+    });
+    table
 }
 
 pub fn lookup(form: &Form) -> Lookup {
@@ -98,20 +120,8 @@ pub fn lookup(form: &Form) -> Lookup {
     parts.collect()
 }
 
-/// (1 - r) phi(low half) + r phi(high half), where the factors are in the weights.
-fn bind_codes(parts: &[(&[u16], Vec<LooseFr>, Vec<LooseFr>)], half: usize) -> Vec<LooseFr> {
-    let mut table = vec![LooseFr::ZERO; half];
-    table.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, table)| {
-        let start = chunk * CHUNK;
-        for (codes, low, high) in parts {
-            add_lookups(&codes[start..], low, table);
-            add_lookups(&codes[start + half..], high, table);
-        }
-    });
-    table
-}
-
 impl Halves for Forms<'_> {
+    /// From codes only while no bit is bound: the sums of rounds that wait are known without the rows.
     fn load(&self, form: usize, start: usize, values: &mut [LooseFr], steps: &mut [LooseFr]) {
         let half = self.rows() / 2;
         match self {

@@ -4,6 +4,7 @@
 //! says where everything stands in a proof, `equations.rs` states what is checked, once for both sides.
 
 mod accumulate;
+mod ahead;
 #[cfg(test)]
 mod cases;
 mod closing;

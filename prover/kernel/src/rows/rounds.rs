@@ -3,13 +3,14 @@
 //! The most significant bits are bound first: after n - m rounds the tables of the forms are the vectors that are opened.
 //! The first round reads codes and not scalars, so that no table is longer than N / 2.
 
+use super::ahead::Ahead;
 use super::evaluate::Evaluator;
 use super::forms::{Forms, lookup};
 use super::multilinear::{eq_bit, eq_table};
 use super::pairs::{CodePairs, Counted};
 use super::polynomial::Polynomial;
 use super::relation::{Form, Term};
-use super::small::SmallRound;
+use super::small::SmallRounds;
 use super::squares::Rescaled;
 use super::terms::components;
 use super::univariate;
@@ -75,19 +76,21 @@ pub struct Rounds<'a> {
     inverses: Vec<Fr>,
     evaluator: Evaluator,
     weights: Option<RowWeights>,
-    /// What the first round adds up, if it has a shorter way.
-    first: Option<Vec<Fr>>,
+    /// What the first rounds add up, if they have a shorter way.
+    ahead: Option<Ahead>,
 }
 
 impl<'a> Rounds<'a> {
     /// Of a polynomial of cells.
     pub fn of_cells(polynomial: &Polynomial, codes: &'a [Vec<u16>], rows: usize) -> Self {
+        let small = SmallRounds::new(polynomial, codes, rows);
+        let wait = small.as_ref().map_or(1, SmallRounds::rounds);
         Self {
-            forms: Forms::new(&polynomial.forms, codes, rows),
+            forms: Forms::new(&polynomial.forms, codes, rows, wait),
             inverses: vec![Fr::ONE; polynomial.forms.len()],
             evaluator: Evaluator::new(&polynomial.terms, polynomial.forms.len(), polynomial.degree),
             weights: None,
-            first: SmallRound::new(polynomial, codes, rows).map(|round| round.sums()),
+            ahead: small.map(|small| small.ahead()),
         }
     }
 
@@ -100,22 +103,22 @@ impl<'a> Rounds<'a> {
         counted: &[Option<Counted>],
     ) -> Self {
         let Rescaled { polynomial, inverses } = Rescaled::new(polynomial);
-        let forms = Forms::new(&polynomial.forms, codes, rows);
+        let forms = Forms::new(&polynomial.forms, codes, rows, 1);
         let first = (rows > 1).then(|| first_of_zero(&polynomial, &forms, &weights.rest, counted));
         Self {
             evaluator: Evaluator::new(&polynomial.terms, polynomial.forms.len(), polynomial.degree),
             forms,
             inverses,
             weights: Some(weights),
-            first,
+            ahead: first.map(Ahead::One),
         }
     }
 
     /// The coefficients of the polynomial of the next round, whose values at 0 and 1 add up to `claim`.
-    pub fn polynomial(&mut self, claim: Fr) -> Result<Vec<Fr>> {
+    pub fn polynomial(&self, claim: Fr) -> Result<Vec<Fr>> {
         let weights = self.weights.as_ref().map(|weights| &weights.rest[..]);
-        let sums = match self.first.take() {
-            Some(sums) => sums,
+        let sums = match &self.ahead {
+            Some(ahead) => ahead.sums(),
             None => self.evaluator.sums(&self.forms, self.forms.rows() / 2, weights),
         };
         match &self.weights {
@@ -129,6 +132,7 @@ impl<'a> Rounds<'a> {
 
     pub fn bind(&mut self, r: Fr) {
         self.forms.bind(r);
+        self.ahead = self.ahead.take().and_then(|ahead| ahead.bind(r));
         if let Some(weights) = &mut self.weights {
             weights.bind(r);
         }

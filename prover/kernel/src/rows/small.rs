@@ -1,13 +1,16 @@
-//! The first round of cells mode in machine integers.
+//! The first rounds of cells mode in machine integers.
 //!
 //! Before a challenge is bound, most forms have small integers as values: indicators of a filter, digits of a number. Their
-//! products fit a machine word, so the first round, half of all work over rows, costs little. A term may have one factor
-//! with large weights (a row's group says which power of gamma): the small products are then added up by the digit's value,
-//! and each sum meets its weight once, at the end.
+//! products fit a machine word. Two rounds together are half and a quarter of all work over rows: what they add up is a
+//! polynomial in two variables, which is known from its values at small integers, and so the second needs no challenge.
+//!
+//! A term may have one factor with large weights (a row's group says which power of gamma). Then only the first round is
+//! done: the small products are added up by the digit's value, and each sum meets its weight once, at the end.
 
+use super::ahead::Ahead;
 use super::evaluate::BLOCK;
 use super::polynomial::Polynomial;
-use super::relation::Form;
+use super::relation::{Form, Term};
 use super::terms::Tree;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInteger, PrimeField};
@@ -19,7 +22,7 @@ type SmallForm = Vec<(usize, Vec<i64>)>;
 
 /// Weights of small forms are below.
 const MAX_WEIGHT: i64 = 1 << 20;
-/// Products are below, so that 64 of them add up in a word, and 2^19 in two.
+/// Products are below, so that a block of them adds up in a word, and 2^19 in two.
 const MAX_PRODUCT: i128 = 1 << 56;
 /// Blocks that a thread takes at a time, at least.
 const LEAST_BLOCKS: usize = 64;
@@ -32,65 +35,92 @@ struct Leaf {
     place: usize,
 }
 
-pub struct SmallRound<'a> {
+pub struct SmallRounds<'a> {
     polynomial: &'a Polynomial,
     codes: &'a [Vec<u16>],
-    half: usize,
     small: Vec<Option<SmallForm>>,
+    /// Of two rounds, or one.
+    two: bool,
+    /// The rows that are left after them.
+    rows: usize,
     tree: Tree<Leaf>,
     sums: usize,
 }
 
+/// Blocks of values of each form.
+type Values = Vec<Block>;
+
 struct Scratch {
-    values: Vec<Block>,
-    steps: Vec<Block>,
-    stack: Vec<Block>,
+    /// With the last open variable 0 and the other bound to a point, and how they grow with that point.
+    low: [Values; 2],
+    high: [Values; 2],
+    values: Values,
+    stack: Values,
     /// For each leaf: one sum a point, or for a large factor one for each point, part, half and value.
     sums: Vec<i128>,
 }
 
-impl<'a> SmallRound<'a> {
+impl<'a> SmallRounds<'a> {
     /// None if a term has two factors with large weights, or a product could be too large.
     pub fn new(polynomial: &'a Polynomial, codes: &'a [Vec<u16>], rows: usize) -> Option<Self> {
         let small: Vec<_> = polynomial.forms.iter().map(small_weights).collect();
-        let degree = polynomial.degree;
-        let mut sums = 0;
-        let mut terms = Vec::with_capacity(polynomial.terms.len());
+        // |(1 - X) low + X high| <= (2 X - 1) max for each variable.
+        let stretch = 2 * polynomial.degree as i128 - 1;
+        let mut two = rows >= 4;
         for term in &polynomial.terms {
-            let (factors, large): (Vec<usize>, Vec<usize>) =
-                term.factors.iter().copied().partition(|form| small[*form].is_some());
-            if large.len() > 1 || bound(&factors, &small, degree)? >= MAX_PRODUCT {
+            let large = term.factors.iter().filter(|form| small[**form].is_none()).count();
+            let fits = |stretch| bound(term, &small, stretch).is_some_and(|bound| bound < MAX_PRODUCT);
+            if rows < 2 || large > 1 || !fits(stretch) {
                 return None;
             }
-            let leaf = Leaf {
-                coefficient: term.coefficient,
-                large: large.first().copied(),
-                place: sums,
-            };
-            sums += degree * leaf.large.map_or(1, |form| 2 * values(&polynomial.forms[form]));
-            terms.push((leaf, factors));
+            two &= large == 0 && fits(stretch * stretch);
         }
-        Some(Self {
+        let mut round = Self {
             polynomial,
             codes,
-            half: rows / 2,
             small,
-            tree: Tree::new(terms),
-            sums,
-        })
+            two,
+            rows: if two { rows / 4 } else { rows / 2 },
+            tree: Tree::new(Vec::new()),
+            sums: 0,
+        };
+        round.tree = Tree::new(polynomial.terms.iter().map(|term| round.leaf(term)).collect());
+        Some(round)
     }
 
-    /// The sums over all pairs of rows at 1 .. D.
-    pub fn sums(&self) -> Vec<Fr> {
+    /// A place for the sums of a term, and its small factors.
+    fn leaf(&mut self, term: &Term) -> (Leaf, Vec<usize>) {
+        let factors = term.factors.iter().copied();
+        let (factors, large): (Vec<usize>, Vec<usize>) = factors.partition(|form| self.small[*form].is_some());
+        let leaf = Leaf {
+            coefficient: term.coefficient,
+            large: large.first().copied(),
+            place: self.sums,
+        };
+        self.sums += self.points() * leaf.large.map_or(1, |form| 2 * values(&self.polynomial.forms[form]));
+        (leaf, factors)
+    }
+
+    /// How many challenges the sums are ahead.
+    pub fn rounds(&self) -> usize {
+        1 + usize::from(self.two)
+    }
+
+    fn points(&self) -> usize {
+        let degree = self.polynomial.degree;
+        if self.two { (degree + 1) * (degree + 1) } else { degree }
+    }
+
+    pub fn ahead(&self) -> Ahead {
         let none = || vec![0i128; self.sums];
-        let sums = (0..self.half.div_ceil(BLOCK))
+        let sums = (0..self.rows.div_ceil(BLOCK))
             .into_par_iter()
             .with_min_len(LEAST_BLOCKS)
             .fold(
                 || self.scratch(none()),
                 |mut scratch, block| {
                     let start = block * BLOCK;
-                    self.add_block(start, BLOCK.min(self.half - start), &mut scratch);
+                    self.add_block(start, BLOCK.min(self.rows - start), &mut scratch);
                     scratch
                 },
             )
@@ -99,55 +129,86 @@ impl<'a> SmallRound<'a> {
                 a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
                 a
             });
-        let mut totals = vec![Fr::ZERO; self.polynomial.degree];
+        let mut totals = vec![Fr::ZERO; self.points()];
         self.total(&self.tree, &sums, &mut totals);
-        totals
+        if self.two {
+            Ahead::Two {
+                grid: totals,
+                degree: self.polynomial.degree,
+            }
+        } else {
+            Ahead::One(totals)
+        }
     }
 
     fn scratch(&self, sums: Vec<i128>) -> Scratch {
-        let zero = [0; BLOCK];
+        let values = || vec![[0; BLOCK]; self.small.len()];
         Scratch {
-            values: vec![zero; self.small.len()],
-            steps: vec![zero; self.small.len()],
-            stack: vec![zero; self.polynomial.degree],
+            low: [values(), values()],
+            high: [values(), values()],
+            values: values(),
+            stack: vec![[0; BLOCK]; self.polynomial.degree],
             sums,
         }
     }
 
+    /// Adds up a block of rows at every point.
     fn add_block(&self, start: usize, length: usize, scratch: &mut Scratch) {
         let Scratch {
+            low: [low, low_step],
+            high: [high, high_step],
             values,
-            steps,
             stack,
             sums,
         } = scratch;
-        for (small, (values, steps)) in self.small.iter().zip(values.iter_mut().zip(steps.iter_mut())) {
-            for (digit, weights) in small.iter().flatten() {
-                let codes = &self.codes[*digit][start..];
-                add_lookups(codes, weights, &mut steps[..length]);
-                add_lookups(&codes[self.half..], weights, &mut values[..length]);
+        self.load(start, length, low);
+        self.load(start + self.rows, length, high);
+        let degree = self.polynomial.degree;
+        let mut add_line = |low: &Values, high: &Values, points: std::ops::RangeInclusive<usize>, first: usize| {
+            for point in points.clone() {
+                let x = point as i64;
+                for ((value, low), high) in flat_mut(values).zip(flat(low)).zip(flat(high)) {
+                    *value = low + x * (high - low);
+                }
+                let mut visit = Visit {
+                    rounds: self,
+                    values,
+                    point: first + point - points.start(),
+                    start,
+                    sums,
+                };
+                visit.tree(&self.tree, &[1; BLOCK][..length], stack);
             }
-            for (step, high) in steps.iter_mut().zip(values.iter()) {
-                *step = high - *step;
-            }
+        };
+        if !self.two {
+            add_line(low, high, 1..=degree, 0);
+            return;
         }
-        for point in 0..self.polynomial.degree {
-            if point > 0 {
-                for (value, step) in values.as_flattened_mut().iter_mut().zip(steps.as_flattened()) {
-                    *value += step;
+        // The variable of the first round belongs to the higher bit.
+        self.load(start + 2 * self.rows, length, low_step);
+        self.load(start + 3 * self.rows, length, high_step);
+        flat_mut(low_step).zip(flat(low)).for_each(|(step, low)| *step -= low);
+        flat_mut(high_step)
+            .zip(flat(high))
+            .for_each(|(step, high)| *step -= high);
+        for point in 0..=degree {
+            add_line(low, high, 0..=degree, point * (degree + 1));
+            flat_mut(low).zip(flat(low_step)).for_each(|(low, step)| *low += step);
+            flat_mut(high)
+                .zip(flat(high_step))
+                .for_each(|(high, step)| *high += step);
+        }
+    }
+
+    fn load(&self, start: usize, length: usize, values: &mut Values) {
+        for (small, values) in self.small.iter().zip(values) {
+            values.fill(0);
+            for (digit, weights) in small.iter().flatten() {
+                for (value, code) in values[..length].iter_mut().zip(&self.codes[*digit][start..]) {
+                    *value += weights[usize::from(*code)];
                 }
             }
-            let mut visit = Visit {
-                round: self,
-                values,
-                point,
-                start,
-                sums,
-            };
-            visit.tree(&self.tree, &[1; BLOCK][..length], stack);
         }
-        values.as_flattened_mut().fill(0);
-        steps.as_flattened_mut().fill(0);
     }
 
     /// Adds the sums of all leaves, with coefficients and large weights.
@@ -168,9 +229,17 @@ impl<'a> SmallRound<'a> {
     }
 }
 
+fn flat(values: &Values) -> impl Iterator<Item = &i64> {
+    values.as_flattened().iter()
+}
+
+fn flat_mut(values: &mut Values) -> impl Iterator<Item = &mut i64> {
+    values.as_flattened_mut().iter_mut()
+}
+
 /// A block of rows at one point.
 struct Visit<'a> {
-    round: &'a SmallRound<'a>,
+    rounds: &'a SmallRounds<'a>,
     values: &'a [Block],
     point: usize,
     start: usize,
@@ -183,7 +252,7 @@ impl Visit<'_> {
         for leaf in &tree.leaves {
             match leaf.large {
                 None => self.sums[leaf.place + self.point] += i128::from(product.iter().sum::<i64>()),
-                Some(form) => self.add_by_value(&self.round.polynomial.forms[form], leaf.place, product),
+                Some(form) => self.add_by_value(&self.rounds.polynomial.forms[form], leaf.place, product),
             }
         }
         for (form, inner) in &tree.branches {
@@ -204,8 +273,8 @@ impl Visit<'_> {
         for part in &form.parts {
             let (low_part, low_rest) = low.split_at_mut(part.weights.len() + 1);
             let (high_part, high_rest) = high.split_at_mut(part.weights.len() + 1);
-            let codes = &self.round.codes[part.digit][self.start..];
-            for ((product, low), high) in product.iter().zip(codes).zip(&codes[self.round.half..]) {
+            let codes = &self.rounds.codes[part.digit][self.start..];
+            for ((product, low), high) in product.iter().zip(codes).zip(&codes[self.rounds.rows..]) {
                 low_part[usize::from(*low)] += i128::from(*product);
                 high_part[usize::from(*high)] += i128::from(*product);
             }
@@ -253,31 +322,25 @@ fn small_weight(weight: &Fr) -> Option<i64> {
     magnitude(*weight).or_else(|| Some(-magnitude(-*weight)?))
 }
 
-/// What the product of these small forms is below at the points 1 .. D, with room for partial products.
-fn bound(factors: &[usize], small: &[Option<SmallForm>], degree: usize) -> Option<i128> {
-    let largest = |form: &usize| -> i128 {
-        let parts = small[*form].iter().flatten();
-        parts
-            .map(|(_, weights)| weights.iter().map(|weight| i128::from(weight.abs())).max().unwrap_or(0))
-            .sum()
+/// What the product of the small factors is below, if each is at most `stretch` times its largest value, with room for
+/// partial products.
+fn bound(term: &Term, small: &[Option<SmallForm>], stretch: i128) -> Option<i128> {
+    let largest = |form: &SmallForm| -> i128 {
+        let parts = form
+            .iter()
+            .map(|(_, weights)| weights.iter().map(|weight| i128::from(weight.abs())).max());
+        parts.map(|largest| largest.unwrap_or(0)).sum()
     };
-    // |(1 - X) low + X high| <= (2 X - 1) max.
-    let stretch = 2 * degree as i128 - 1;
-    factors.iter().try_fold(1i128, |product, form| {
-        product.checked_mul(stretch * largest(form).max(1))
-    })
-}
-
-fn add_lookups(codes: &[u16], weights: &[i64], values: &mut [i64]) {
-    for (value, code) in values.iter_mut().zip(codes) {
-        *value += weights[usize::from(*code)];
-    }
+    let factors = term.factors.iter().filter_map(|form| small[*form].as_ref());
+    factors
+        .map(|form| stretch * largest(form).max(1))
+        .try_fold(1i128, i128::checked_mul)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::evaluate::{Evaluator, Halves};
-    use super::super::relation::{Part, Term};
+    use super::super::relation::Part;
     use super::*;
     use crate::loose::LooseFr;
     use ark_ff::Field;
@@ -341,19 +404,26 @@ mod tests {
                     .collect()
             })
             .into();
-        let polynomial = polynomial(&[&[0, 1], &[0, 0, 1], &[0, 1, 2], &[3], &[2], &[0, 3], &[0]]);
-        let evaluator = Evaluator::new(&polynomial.terms, polynomial.forms.len(), polynomial.degree);
-        let expected = evaluator.sums(&InTheField(&polynomial, &codes), rows / 2, None);
-        assert_eq!(
-            SmallRound::new(&polynomial, &codes, rows).map(|round| round.sums()),
-            Some(expected)
-        );
+        for (terms, rounds) in [
+            (
+                &[&[0usize, 1][..], &[0, 0, 1], &[0, 1, 2], &[3], &[2], &[0, 3], &[0]][..],
+                1,
+            ),
+            (&[&[0, 1], &[0, 0, 0, 0], &[0]], 2),
+        ] {
+            let polynomial = polynomial(terms);
+            let evaluator = Evaluator::new(&polynomial.terms, polynomial.forms.len(), polynomial.degree);
+            let expected = evaluator.sums(&InTheField(&polynomial, &codes), rows / 2, None);
+            let small = SmallRounds::new(&polynomial, &codes, rows);
+            assert_eq!(small.as_ref().map(SmallRounds::rounds), Some(rounds));
+            assert_eq!(small.map(|small| small.ahead().sums()), Some(expected));
+        }
     }
 
     #[test]
     fn what_does_not_fit_is_left_to_the_field() {
         for terms in [&[2usize, 3][..], &[2, 2], &[1, 1, 1]] {
-            assert!(SmallRound::new(&polynomial(&[terms]), &[], 2).is_none(), "{terms:?}");
+            assert!(SmallRounds::new(&polynomial(&[terms]), &[], 4).is_none(), "{terms:?}");
         }
         assert_eq!(small_weight(&Fr::from(MAX_WEIGHT)), None);
         assert_eq!(small_weight(&Fr::from(1 - MAX_WEIGHT)), Some(1 - MAX_WEIGHT));

@@ -157,6 +157,10 @@ fn a_batch_names_the_first_that_fails() -> Result<()> {
         }
     }
     assert_eq!(refused(check(&proofs)), Some((1, "product")));
+    proofs[2].pop();
+    assert_eq!(refused(check(&proofs)), Some((1, "product")));
+    proofs[1] = cases[1].prove()?;
+    assert_eq!(refused(check(&proofs)), Some((2, "length")));
     Ok(())
 }
 

@@ -34,35 +34,55 @@ pub struct Instance<'a> {
 pub fn verify(instances: &[Instance], entropy: &[u8], threads: usize) -> Result<()> {
     codec::check_length("the entropy", entropy, 1, ENTROPY_BYTES)?;
     pool::install(threads, || {
-        let parsed = parse_all(instances)?;
-        let replayed = parsed.par_iter().enumerate().map(|(index, parsed)| {
-            let transcript = instances[index].transcript.clone();
-            parsed.replay(transcript).map_err(|error| at(index, error))
-        });
-        let replayed = replayed.collect::<Result<Vec<_>>>()?;
-        let weights = Weights::new(entropy, &replayed)?;
-
-        let sums = replayed.par_iter().enumerate().map(|(index, replayed)| {
-            let mut sum = Accumulator::default();
-            for (place, step) in CHECKS.into_iter().enumerate() {
-                replayed.add(step, &mut weights.of(index, place), &mut sum);
-            }
-            sum
-        });
-        if sums.reduce(Accumulator::default, Accumulator::merge).sum()?.is_zero() {
-            return Ok(());
-        }
-        for (index, replayed) in replayed.iter().enumerate() {
-            for (place, step) in CHECKS.into_iter().enumerate() {
-                let mut sum = Accumulator::default();
-                replayed.add(step, &mut weights.of(index, place), &mut sum);
-                if !sum.sum()?.is_zero() {
-                    return Err(at(index, step.refused("an equation does not hold")));
+        let mut parsed = Vec::with_capacity(instances.len());
+        for (index, instance) in instances.iter().enumerate() {
+            match Parsed::new(instance) {
+                Ok(next) => parsed.push(next),
+                Err(error) => {
+                    // One that fails before it is the one to be named.
+                    verify_parsed(&parsed, instances, entropy)?;
+                    return Err(at(index, error));
                 }
             }
         }
-        Err(Error::Internal("a batch of row proofs fails and none of them does"))
+        verify_parsed(&parsed, instances, entropy)
     })
+}
+
+/// Checks the equations of proofs that are those of the first instances.
+fn verify_parsed(parsed: &[Parsed], instances: &[Instance], entropy: &[u8]) -> Result<()> {
+    let replayed = parsed
+        .par_iter()
+        .zip(instances)
+        .enumerate()
+        .map(|(index, (parsed, instance))| {
+            parsed
+                .replay(instance.transcript.clone())
+                .map_err(|error| at(index, error))
+        });
+    let replayed = replayed.collect::<Result<Vec<_>>>()?;
+    let weights = Weights::new(entropy, &replayed)?;
+
+    let sums = replayed.par_iter().enumerate().map(|(index, replayed)| {
+        let mut sum = Accumulator::default();
+        for (place, step) in CHECKS.into_iter().enumerate() {
+            replayed.add(step, &mut weights.of(index, place), &mut sum);
+        }
+        sum
+    });
+    if sums.reduce(Accumulator::default, Accumulator::merge).sum()?.is_zero() {
+        return Ok(());
+    }
+    for (index, replayed) in replayed.iter().enumerate() {
+        for (place, step) in CHECKS.into_iter().enumerate() {
+            let mut sum = Accumulator::default();
+            replayed.add(step, &mut weights.of(index, place), &mut sum);
+            if !sum.sum()?.is_zero() {
+                return Err(at(index, step.refused("an equation does not hold")));
+            }
+        }
+    }
+    Err(Error::Internal("a batch of row proofs fails and none of them does"))
 }
 
 /// The steps that are equations, in the order in which they are named.
@@ -73,14 +93,6 @@ fn at(index: usize, error: Error) -> Error {
         Error::RowProof { step, reason, .. } => Error::RowProof { index, step, reason },
         other => other,
     }
-}
-
-fn parse_all<'a>(instances: &'a [Instance]) -> Result<Vec<Parsed<'a>>> {
-    instances
-        .iter()
-        .enumerate()
-        .map(|(index, instance)| Parsed::new(instance).map_err(|error| at(index, error)))
-        .collect()
 }
 
 /// Secret weights of the equations, so that no prover can make two wrong ones cancel.
