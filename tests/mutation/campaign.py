@@ -16,7 +16,8 @@ _UNIT: Final = (
     "prover_commit",
 )
 _ATTACKS: Final = (
-    "p1_rows_statements", "p2_rows_trace", "p2_rows_forgeries", "p5_rows_replaced", "p5_zero_and_identity", "p6_decoders", "p7_encodings",
+    "p1_rows_statements", "p2_rows_trace", "p2_rows_forgeries", "p5_rows_replaced",
+    "p5_zero_and_identity", "p6_decoders", "p7_encodings",
     "p7_rows_encodings", "p8_proof_context", "p8_rows_replay", "p10_rows_said_twice", "p17_rows_batch", "p21_rows_lengths",
     "m1_share_indices", "m2_commitment_count", "m4_openings",
 )  # fmt: skip

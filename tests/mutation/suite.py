@@ -1,8 +1,8 @@
 """The test suite as a judge of mutants: run once on the code as it is, then, for each mutant, in a forked process.
 
 The first run measures how long each test takes and which functions it calls. A mutant is judged by the tests that call the
-function it is in until one fails: first those that failed before, then the quickest. What the first run has cached (proofs, above all) is the evidence of
-unchanged code, as a committed vector is; what a test makes anew is made by the mutant.
+function it is in until one fails: first those that failed before, then the quickest. What the first run has cached (proofs,
+above all) is the evidence of unchanged code, as a committed vector is; what a test makes anew is made by the mutant.
 """
 
 import os
