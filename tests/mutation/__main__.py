@@ -16,12 +16,12 @@ from tests.mutation.suite import Suite
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("campaign", choices=("quick", "python", "kernel"))
-    parser.add_argument("--only", default="", help="mutants whose description contains this")
+    parser.add_argument("--only", default="", help="mutants whose description contains one of these, separated by commas")
     parser.add_argument("--tests", nargs="+", help="files of tests to judge them, instead of the usual ones")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
         mutants, equivalent, tests, selection = _chosen(options.campaign, Path(directory))
-        chosen = [mutant for mutant in mutants if options.only in str(mutant)]
+        chosen = [mutant for mutant in mutants if any(name in str(mutant) for name in options.only.split(","))]
         started = time.monotonic()
         files = tuple({mutant.place.partition("::")[0] for mutant in chosen if mutant.called})
         suite = Suite(options.tests or tests, selection, traced=files)
