@@ -1,6 +1,7 @@
 """Every argument of the verifying functions has its type and its size, in both backends; one more or one less is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -8,13 +9,22 @@ import pytest
 
 from protocol.errors import MalformedInput
 from protocol.parameters import GROUP_ORDER
-from prover import kernel_backend, reference
-from prover.errors import InclusionInvalid, KernelArgumentInvalid, RepresentationInvalid, ShareIndexInvalid
+from prover import _kernel, kernel_backend, reference
+from prover.errors import (
+    CommitmentCountInvalid,
+    EncodingLengthInvalid,
+    InclusionInvalid,
+    KernelArgumentInvalid,
+    RepresentationInvalid,
+    RowProofInvalid,
+    ShareIndexInvalid,
+)
 from prover.merkle import leaf_hash, merkle_root, verify_inclusion
 from prover.reference.codec import decode_points
 from prover.reference.relation import decode_relation
 from tests.malicious.algebra import generators, point, scalar_bytes, vector_bytes
 from tests.malicious.instances import honest
+from tests.malicious.relation import RowRelation
 
 BACKENDS = [pytest.param(kernel_backend, id="kernel"), pytest.param(reference, id="python")]
 G, H = generators("G", 0, 2)
@@ -26,7 +36,7 @@ OPENED = point([(3, generators("U", 0, 1)[0]), (4, generators("U", 2, 1)[0])])
 PROOF = kernel_backend.prove_representation(INDICES, WITNESS, CONTEXT, b"")
 DEAL = kernel_backend.deal(vector_bytes([5, 6]), 3, 1, vector_bytes([7, 8]))
 
-REFUSED = (MalformedInput, KernelArgumentInvalid, ShareIndexInvalid)
+REFUSED = (MalformedInput, KernelArgumentInvalid, ShareIndexInvalid, CommitmentCountInvalid)
 Call = Callable[[Any], object]
 # Good calls, without which the bad ones say nothing.
 GOOD: dict[str, Call] = {
@@ -67,6 +77,9 @@ BAD: dict[str, Call] = {
     "an array of commitments": lambda backend: backend.check_share(1, DEAL.shares[0], bytearray(DEAL.commitments), 1, 3),
     "shares that are a list": lambda backend: backend.interpolate([(1, DEAL.shares[0]), (3, DEAL.shares[2])], 1, 3),
     "no vectors": lambda backend: backend.add_vectors([]),
+    "vectors of different lengths": lambda backend: backend.add_vectors([ONE, ONE + ONE]),
+    "commitments of different lengths": lambda backend: backend.add_commitments([G, G + H]),
+    "a point and a byte": lambda backend: backend.add_points(G + b"\x00"),
     "vectors that are an iterator": lambda backend: backend.add_vectors(iter([ONE])),
     "no lists of commitments": lambda backend: backend.add_commitments([]),
     "a family that is bytes": lambda backend: backend.generators(b"G", 0, 2),
@@ -102,6 +115,63 @@ def test_good_calls_are_answered(name: str, backend: ModuleType) -> None:
 def test_bad_arguments_are_refused(name: str, backend: ModuleType) -> None:
     with pytest.raises(REFUSED):
         BAD[name](backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_too_short_or_too_long_is_refused_as_such(backend: ModuleType) -> None:
+    """Not later, by a sum that happens to compare lengths."""
+    with pytest.raises(EncodingLengthInvalid):
+        backend.verify_representation(OPENED + OPENED, INDICES, CONTEXT, PROOF)
+    with pytest.raises(EncodingLengthInvalid):
+        backend.prove_representation(INDICES, ONE, CONTEXT, b"")
+    with pytest.raises(KernelArgumentInvalid):
+        backend.check_share(1, b"", DEAL.commitments, 1, 3)
+
+
+def test_the_bare_kernel_checks_what_its_caller_has_checked() -> None:
+    for call in (lambda: _kernel.reduce_wide(bytes(63)), lambda: _kernel.verify_rows([], bytes(31), 1)):
+        with pytest.raises(_kernel.KernelError):
+            call()
+
+
+RELATIONS: dict[str, Callable[[RowRelation], RowRelation]] = {
+    "boolean digits that decrease": lambda relation: replace(relation, boolean=(1, 0, 2)),
+    "a boolean digit twice": lambda relation: replace(relation, boolean=(0, 1, 1)),
+    "a boolean digit that is none": lambda relation: replace(relation, boolean=(0, 1, 3)),
+    "a digit without values": lambda relation: replace(relation, values=(0, *relation.values[1:]), forms=relation.forms[1:2]),
+    "a digit of 257 values": lambda relation: replace(relation, values=(*relation.values, 257)),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", RELATIONS)
+def test_a_relation_that_breaks_a_bound_is_refused_as_a_relation(name: str, backend: ModuleType) -> None:
+    known = honest("zero", 4, 2, 2)
+    relation = RELATIONS[name](known.relation)
+    if name == "a digit without values":
+        relation = replace(relation, terms=((1, (0,)),), boolean=())
+    digests = bytes(32 * len(relation.values))
+    instance = known.claim.instance(backend.Transcript, known.prove(reference.Transcript))
+    changed = replace(instance, statement=replace(instance.statement, relation=relation.encode(), digests=digests))
+    with pytest.raises(RowProofInvalid) as raised:
+        backend.verify_rows([changed])
+    assert raised.value.where == "relation"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_row_block_of_more_than_8192_columns_is_refused_as_a_relation(backend: ModuleType) -> None:
+    known = honest("zero", 4, 2, 2)
+    instance = known.claim.instance(backend.Transcript, b"")
+    changed = replace(instance, statement=replace(instance.statement, rows=1 << 14, columns=1 << 14))
+    with pytest.raises(RowProofInvalid) as raised:
+        backend.verify_rows([changed])
+    assert raised.value.where == "relation"
+
+
+def test_the_kernel_accepts_an_honest_proof_with_folds() -> None:
+    known = honest("cells", 2, 2, 300)
+    proof = kernel_backend.prove_rows(known.claim.statement(kernel_backend.Transcript), known.row_witness())
+    kernel_backend.verify_rows([known.claim.instance(kernel_backend.Transcript, proof)])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -150,6 +220,9 @@ def test_a_leaf_of_a_tree_has_an_index_that_is_a_number() -> None:
     root = merkle_root(leaves)
     verify_inclusion(leaves[1], 1, 2, [leaves[0]], root)
     verify_inclusion(leaves[0], 0, 1, [], leaves[0])
+    for path, root_of in (([leaves[0][:-1]], root), ([bytearray(leaves[0])], root), ([leaves[0]], root + b"\x00")):
+        with pytest.raises(InclusionInvalid, match="bytes"):
+            verify_inclusion(leaves[1], 1, 2, path, root_of)  # type: ignore[arg-type]
     for index, size in ((True, 2), (1.0, 2), (1, 2.0), (2, 2), (-1, 2)):
         with pytest.raises(InclusionInvalid):
             verify_inclusion(leaves[1], index, size, [leaves[0]], root)  # type: ignore[arg-type]
