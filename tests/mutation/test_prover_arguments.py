@@ -159,6 +159,16 @@ def test_a_relation_that_breaks_a_bound_is_refused_as_a_relation(name: str, back
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_instances_are_instances(backend: ModuleType) -> None:
+    known = honest("zero", 4, 2, 2)
+    instance = known.claim.instance(backend.Transcript, known.prove(reference.Transcript))
+    backend.verify_rows([instance])
+    for other in (None, known, instance.statement, replace(instance, statement=known)):  # type: ignore[arg-type]
+        with pytest.raises(KernelArgumentInvalid):
+            backend.verify_rows([other])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_row_block_of_more_than_8192_columns_is_refused_as_a_relation(backend: ModuleType) -> None:
     known = honest("zero", 4, 2, 2)
     instance = known.claim.instance(backend.Transcript, b"")
