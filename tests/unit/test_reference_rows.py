@@ -216,8 +216,8 @@ def test_the_first_bad_proof_is_named() -> None:
     good, bad = instance(*case("cells", (4, 2, 2))), instance(*case("zero", (4, 2, 2)))
     wrong = replace(bad, proof=bad.proof[:-32] + plus_one(bad.proof[-32:]))
     assert refusal(good, wrong, wrong) == (1, "product")
-    # What cannot be decoded is found before any equation is checked.
-    assert refusal(good, wrong, replace(good, proof=b"")) == (2, "length")
+    assert refusal(good, wrong, replace(good, proof=b"")) == (1, "product")
+    assert refusal(good, replace(good, proof=b""), wrong) == (1, "length")
     verify_rows([])
 
 
