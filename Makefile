@@ -104,7 +104,7 @@ format: build
 # uv resolves for every platform at once; it is a tool of whoever changes the lock, not a dependency.
 lock:
 	@command -v uv >/dev/null || test -x $(BIN)/uv || { echo "error: uv is needed (pip install uv)" >&2; exit 2; }
-	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile pyproject.toml --extra dev --extra demo --extra pandas \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile pyproject.toml --extra dev --extra demo --extra pandas --extra plot --extra oracles \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements.lock
 

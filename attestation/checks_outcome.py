@@ -86,6 +86,8 @@ def result(examination: Examination) -> ResultTable:
     # The formulas are for what tables can hold, and only now are these cells sums over rows that obey the schema.
     examination.of(proofs)
     examination.of(aggregate)
-    if result_digest(compiled, cells) != examination.of(statement).subject[0].result.sha256:
+    stated = examination.of(statement)
+    minimum = stated.predicate.minimum_cohort
+    if result_digest(compiled, cells, minimum) != stated.subject[0].result.sha256:
         raise Refused("the table that follows from the cells is not the subject of the statement")
-    return finish(compiled, cells)
+    return finish(compiled, cells, minimum)

@@ -64,7 +64,7 @@ def build_statement(
     prover.check_outputs(total, values, blinding)
     aggregate = _aggregate(plan, values, blinding, freeze)
     return Statement(
-        subject=(Subject(result=Sha256(sha256=result_digest(plan, visible_cells(aggregate)))),),
+        subject=(Subject(result=Sha256(sha256=result_digest(plan, visible_cells(aggregate), freeze.minimum_cohort))),),
         predicate=Predicate(
             protocol=PROTOCOL_VERSION,
             generators=prover.generator_digest(),
@@ -143,9 +143,9 @@ def check_suppression(plan: Plan, cells: Sequence[int | None], minimum: int) -> 
         raise SuppressionInvalid("the suppressed cells are not those of the rule for small cohorts")
 
 
-def result_digest(plan: Plan, cells: list[int | None]) -> str:
+def result_digest(plan: Plan, cells: list[int | None], minimum: int) -> str:
     """Digest of the finished table: the subject of the statement."""
-    return canonical.digest(finish(plan, cells).to_dict())
+    return canonical.digest(finish(plan, cells, minimum).to_dict())
 
 
 def member_logs(decisions: Mapping[int, Decision]) -> tuple[MemberLog, ...]:

@@ -64,11 +64,16 @@ def _date(node: exp.Expression, column: DateColumn, where: str) -> datetime.date
     raise _wrong_type(column, f"a date such as DATE '{column.min.isoformat()}'", where)
 
 
-def _number(node: exp.Expression, column: Column, where: str) -> Decimal:
+def read_number(node: exp.Expression, where: str) -> Decimal | None:
+    """The number that `node` writes; None if it is no number.
+
+    Raises:
+        QueryUnsupported: it is written with an exponent, or in too many digits.
+    """
     negative = isinstance(node, exp.Neg)
     literal = node.this if isinstance(node, exp.Neg) else node
     if not isinstance(literal, exp.Literal) or literal.is_string:
-        raise _wrong_type(column, "a number without quotes", where)
+        return None
     text = str(literal.this)
     match = _NUMBER.fullmatch(text)
     if match is None or len(text) > MAX_NUMBER_LENGTH or not (match[1] or match[2]):
@@ -81,6 +86,13 @@ def _number(node: exp.Expression, column: Column, where: str) -> Decimal:
     whole, fraction = match[1].lstrip("0") or "0", (match[2] or "").rstrip("0")
     plain = f"{whole}.{fraction}" if fraction else whole
     return Decimal(f"-{plain}" if negative and plain != "0" else plain)
+
+
+def _number(node: exp.Expression, column: Column, where: str) -> Decimal:
+    number = read_number(node, where)
+    if number is None:
+        raise _wrong_type(column, "a number without quotes", where)
+    return number
 
 
 def _wrong_type(column: Column, expected: str, where: str) -> QueryType:

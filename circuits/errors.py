@@ -59,6 +59,13 @@ class PlanTooComplex(ProofwardError):
     kind = Kind.INVALID
 
 
+class RoundsInvalid(ProofwardError):
+    """A round of a query does not follow from the rounds before it."""
+
+    code = "rounds-invalid"
+    kind = Kind.REFUSED
+
+
 class CellsMismatch(ProofwardError):
     """The opened cells or the chunks do not belong to the plan they are used with."""
 

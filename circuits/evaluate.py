@@ -4,13 +4,14 @@ Exact integers throughout. Rows are taken in blocks that fit the processor's cac
 integers, because the plan bounds it; where the bound is larger, in Python's integers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from circuits.cells import CellFamily, Form
+from circuits.cells import Bins, CellFamily, Form, Grid
 from circuits.chunk import EncodedChunk
 from circuits.errors import CellsMismatch
 from circuits.plan import Plan
@@ -30,19 +31,20 @@ def evaluate(plan: Plan, chunks: Iterable[EncodedChunk]) -> list[int]:
     """The plan's cells over all rows of all chunks.
 
     Returns:
-        `plan.cells` integers, none negative.
+        `plan.cells` integers.
 
     Raises:
         CellsMismatch: a chunk lacks a digit of the plan.
     """
-    sums = [0] * plan.cells
     bounds = [_bound(plan, family) for family in plan.families]
+    grids = [_GridIndex(grid) for grid in plan.grids]
+    sums = [[0] * grids[family.grid].size for family in plan.families]
     for chunk in chunks:
         for start in range(0, chunk.real, BLOCK_ROWS):
-            block = _Block(plan, chunk, start, min(start + BLOCK_ROWS, chunk.real))
-            for family, bound in zip(plan.families, bounds, strict=True):
-                block.add(family, bound, sums)
-    return sums
+            block = _Block(plan, grids, chunk, start, min(start + BLOCK_ROWS, chunk.real))
+            for family, bound, own in zip(plan.families, bounds, sums, strict=True):
+                block.add(family, bound, own)
+    return [cell for family, own in zip(plan.families, sums, strict=True) for cell in grids[family.grid].cells(own)]
 
 
 def _bound(plan: Plan, family: CellFamily) -> int:
@@ -56,40 +58,83 @@ def _bound(plan: Plan, family: CellFamily) -> int:
     return total
 
 
+class _GridIndex:
+    """Where a row belongs in a grid: each axis cut into pieces, of which a row has one. A key of bins is several pieces."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._axes = grid
+        self._pieces = [len(axis.starts) + 1 if isinstance(axis, Bins) else len(axis.values) for axis in grid]
+        self.size = prod(self._pieces)
+
+    def of(self, codes: Callable[[str, int], npt.NDArray[np.uint16]], length: int) -> Rows | None:
+        """The index of each row's pieces; `size` for rows that have no cell. None if there is one cell for all."""
+        if not self._axes:
+            return None
+        index = np.zeros(length, dtype=np.int64)
+        outside = np.zeros(length, dtype=bool)
+        for axis, pieces in zip(self._axes, self._pieces, strict=True):
+            null = codes(axis.digits[0].name, axis.digits[0].values) == axis.digits[0].values
+            code = np.zeros(length, dtype=np.int64)
+            for digit in axis.digits:
+                code += codes(digit.name, digit.values).astype(np.int64) * digit.weight
+            if isinstance(axis, Bins):
+                own = np.searchsorted(np.array(axis.starts), code, side="right") - 1
+                own = np.where(null, len(axis.starts), own)
+            else:
+                size = sum(digit.weight * (digit.values - 1) for digit in axis.digits) + 1
+                known = np.full(size + 1, -1, dtype=np.int64)
+                known[list(axis.codes)] = np.arange(len(axis.codes))
+                known[size] = len(axis.codes) if axis.null else -1
+                own = known[np.where(null, size, code)]
+            outside |= own < 0
+            index = index * pieces + own
+        return np.where(outside, self.size, index)
+
+    def cells(self, sums: list[int]) -> list[int]:
+        """From the sums of all pieces to those of all keys."""
+        if not any(isinstance(axis, Bins) for axis in self._axes):
+            return sums
+        found = np.array(sums, dtype=object).reshape(self._pieces)
+        for place, axis in enumerate(self._axes):
+            if isinstance(axis, Bins):
+                found = np.stack([found.take(members, axis=place).sum(axis=place) for members in axis.members], axis=place)
+        return [int(cell) for cell in found.ravel()]
+
+
 class _Block:
-    def __init__(self, plan: Plan, chunk: EncodedChunk, start: int, end: int) -> None:
+    def __init__(self, plan: Plan, grids: Sequence[_GridIndex], chunk: EncodedChunk, start: int, end: int) -> None:
         self._plan = plan
         self._chunk = chunk
         self._rows = slice(start, end)
         self._length = end - start
         self._forms: dict[int, Rows] = {}
-        self._keys = self._group_keys() if plan.groups else None
+        self._keys = [grid.of(self._codes, self._length) for grid in grids]
 
     def add(self, family: CellFamily, bound: int, sums: list[int]) -> None:
-        """Add this block's part of every cell of `family` to `sums`; no intermediate result exceeds `bound`."""
+        """Add this block's part of every piece of `family` to `sums`; no intermediate result exceeds `bound`."""
         if not family.terms:
             return
         exact64 = bound < _INT64_LIMIT
         summand = self._summand(family, exact64=exact64)
+        keys = self._keys[family.grid]
         if not exact64:
-            keys = [0] * self._length if self._keys is None else self._keys.tolist()
-            for key, value in zip(keys, summand, strict=True):
-                if key < family.cells:
-                    sums[family.first + key] += value
-        elif self._keys is None:
+            for key, value in zip([0] * self._length if keys is None else keys.tolist(), summand, strict=True):
+                if key < len(sums):
+                    sums[key] += value
+        elif keys is None:
             low, high = int((summand & _HALF_MASK).sum()), int((summand >> _HALF_BITS).sum())
-            sums[family.first] += low + (high << _HALF_BITS)
+            sums[0] += low + (high << _HALF_BITS)
         else:
-            self._add_grouped(family, summand, bound, self._keys, sums)
+            self._add_keyed(summand, bound, keys, sums)
 
-    def _add_grouped(self, family: CellFamily, summand: Rows, bound: int, keys: Rows, sums: list[int]) -> None:
+    def _add_keyed(self, summand: Rows, bound: int, keys: Rows, sums: list[int]) -> None:
         halves = [(summand, 0)]
         if bound >= _DIRECT_LIMIT:
             halves = [(summand & _HALF_MASK, 0), (summand >> _HALF_BITS, _HALF_BITS)]
         for half, shift in halves:
-            totals = np.bincount(keys, weights=half, minlength=family.cells + 1)[: family.cells]
-            for cell in np.flatnonzero(totals).tolist():
-                sums[family.first + cell] += int(totals[cell]) << shift
+            totals = np.bincount(keys, weights=half, minlength=len(sums) + 1)[: len(sums)]
+            for piece in np.flatnonzero(totals).tolist():
+                sums[piece] += int(totals[piece]) << shift
 
     def _summand(self, family: CellFamily, *, exact64: bool) -> Rows:
         total: Rows | None = None
@@ -123,24 +168,6 @@ class _Block:
         if values is None:
             raise CellsMismatch("a form has no values")
         return values
-
-    def _group_keys(self) -> Rows:
-        """The index of each row's group; rows of no group get the index after the last."""
-        keys = np.zeros(self._length, dtype=np.int64)
-        outside = np.zeros(self._length, dtype=bool)
-        for group in self._plan.groups:
-            null = self._codes(group.digits[0].name, group.digits[0].values) == group.digits[0].values
-            code = np.zeros(self._length, dtype=np.int64)
-            for digit in group.digits:
-                code += self._codes(digit.name, digit.values).astype(np.int64) * digit.weight
-            size = sum(digit.weight * (digit.values - 1) for digit in group.digits) + 1
-            index = np.full(size + 1, -1, dtype=np.int64)
-            index[list(group.codes)] = np.arange(len(group.codes))
-            index[size] = len(group.codes) if group.null else -1
-            own = index[np.where(null, size, code)]
-            outside |= own < 0
-            keys = keys * len(group.values) + own
-        return np.where(outside, self._plan.group_cells, keys)
 
     def _codes(self, name: str, values: int) -> npt.NDArray[np.uint16]:
         """The codes of a digit, with `values` for NULL."""

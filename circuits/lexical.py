@@ -20,9 +20,6 @@ MAX_LENGTH: Final = 16_384  # characters
 MAX_TOKENS: Final = 4_096
 MAX_DEPTH: Final = 16  # parentheses and NOT
 
-# Accepted spellings of each function. VARIANCE and STDDEV are the sample forms in DuckDB and PostgreSQL alike.
-FUNCTION_NAMES: Final = ("COUNT", "SUM", "AVG", "VAR_SAMP", "VARIANCE", "VAR_POP", "STDDEV_SAMP", "STDDEV")
-
 _NAMES: Final = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _ALLOWED: Final = _NAMES | {
     TokenType.SELECT,
@@ -123,12 +120,13 @@ _NEAREST: Final = {
 _SUPPORTED: Final = "supported: SELECT aggregates FROM dataset [WHERE conditions] [GROUP BY up to three columns]"
 
 
-def screen(sql: str, column_names: Collection[str]) -> None:
+def screen(sql: str, column_names: Collection[str], functions: Collection[str]) -> None:
     """Check everything about `sql` that can be checked before parsing it.
 
     Args:
         sql: untrusted text.
         column_names: names that may be used as names even where SQL has a keyword of that spelling.
+        functions: names of functions, in capitals.
 
     Raises:
         QueryTooLarge: longer than MAX_LENGTH or MAX_TOKENS, or nested deeper than MAX_DEPTH.
@@ -156,7 +154,7 @@ def screen(sql: str, column_names: Collection[str]) -> None:
         depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
         if depth + nots > MAX_DEPTH:
             raise QueryTooLarge(f"the query is nested deeper than {MAX_DEPTH} levels", where=place(sql, token.start))
-        _check_token(sql, tokens, index, names)
+        _check_token(sql, tokens, index, names, functions)
 
 
 def place(sql: str, offset: int) -> str:
@@ -181,7 +179,7 @@ def _tokenizer() -> Tokenizer:
     return Postgres().tokenizer()
 
 
-def _check_token(sql: str, tokens: Sequence[Token], index: int, names: Collection[str]) -> None:
+def _check_token(sql: str, tokens: Sequence[Token], index: int, names: Collection[str], functions: Collection[str]) -> None:
     token = tokens[index]
     kind = token.token_type
     before = tokens[index - 1].token_type if index else None
@@ -197,7 +195,7 @@ def _check_token(sql: str, tokens: Sequence[Token], index: int, names: Collectio
         raise unsupported(sql, token.start, f"{word} as a condition", "leave it out")
     if kind is TokenType.SEMICOLON and index + 1 < len(tokens):
         raise unsupported(sql, tokens[index + 1].start, "a second statement", "send one query at a time")
-    if after is TokenType.L_PAREN and kind in _NAMES and token.text.upper() not in FUNCTION_NAMES:
-        close = nearest(word, FUNCTION_NAMES)
-        hint = _NEAREST.get(word) or f"nearest: {close or 'COUNT, SUM, AVG, VAR_SAMP, VAR_POP, STDDEV_SAMP'}"
+    if after is TokenType.L_PAREN and kind in _NAMES and token.text.upper() not in functions:
+        close = nearest(word, functions)
+        hint = _NEAREST.get(word) or f"nearest: {close or ', '.join(functions)}"
         raise unsupported(sql, token.start, f"function {word[:40]}", hint)

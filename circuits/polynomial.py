@@ -55,6 +55,10 @@ class Polynomial:
             raise _too_many_terms()
         return _normal((_product(left, right), a * b) for left, a in self.terms for right, b in other.terms)
 
+    def scaled(self, factor: int) -> "Polynomial":
+        """`factor` times the polynomial."""
+        return _normal((monomial, coefficient * factor) for monomial, coefficient in self.terms)
+
 
 ONE: Final = Polynomial(((Monomial(), 1),))
 

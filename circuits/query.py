@@ -19,6 +19,15 @@ class Function(StrEnum):
     VAR_SAMP = "VAR_SAMP"
     VAR_POP = "VAR_POP"
     STDDEV_SAMP = "STDDEV_SAMP"
+    CORR = "CORR"
+    COVAR_SAMP = "COVAR_SAMP"
+    COVAR_POP = "COVAR_POP"
+    WEIGHTED_AVG = "WEIGHTED_AVG"
+    MIN = "MIN"
+    MAX = "MAX"
+    MEDIAN = "MEDIAN"
+    QUANTILE = "QUANTILE"
+    QUANTILE_CONT = "QUANTILE_CONT"
 
 
 class Operator(StrEnum):
@@ -102,11 +111,20 @@ class Aggregate:
     Attributes:
         column: its argument; None for COUNT(*).
         name: the name of the output column.
+        other: its second argument, if that is a column.
+        parameter: its second argument, if that is a number.
     """
 
     function: Function
     column: str | None
     name: str
+    other: str | None = None
+    parameter: Decimal | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return tuple(column for column in (self.column, self.other) if column is not None)
 
 
 @dataclass(frozen=True)
@@ -118,17 +136,46 @@ class GroupKey:
 
 
 @dataclass(frozen=True)
+class ColumnName:
+    """An argument that names a column."""
+
+    name: str
+
+
+Argument = ColumnName | Constant | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A whole analysis, which stands alone in the SELECT list.
+
+    Attributes:
+        name: of the analysis, in capitals.
+        arguments: as many as it takes; None for those left out.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
 class Query:
-    """SELECT `outputs` FROM `dataset` WHERE `where` GROUP BY `group_by`; names are spelled as in the schema."""
+    """SELECT `outputs` FROM `dataset` WHERE `where` GROUP BY `group_by`; names are spelled as in the schema.
+
+    Attributes:
+        call: the analysis, and then there are no outputs.
+    """
 
     dataset: str
     outputs: tuple[Aggregate | GroupKey, ...]
     where: Predicate | None
     group_by: tuple[str, ...]
+    call: Call | None = None
 
     def canonical(self) -> str:
         """The query as SQL in normal form: the bytes that a plan hash covers."""
-        parts = ["SELECT", ", ".join(map(_output, self.outputs)), "FROM", _name(self.dataset)]
+        outputs = [_call(self.call)] if self.call is not None else list(map(_output, self.outputs))
+        parts = ["SELECT", ", ".join(outputs), "FROM", _name(self.dataset)]
         if self.where is not None:
             parts += ["WHERE", predicate_text(self.where)]
         if self.group_by:
@@ -167,8 +214,20 @@ def predicate_text(predicate: Predicate) -> str:
 def _output(output: Aggregate | GroupKey) -> str:
     if isinstance(output, GroupKey):
         return f"{_name(output.column)} AS {_name(output.name)}"
-    argument = "*" if output.column is None else _name(output.column)
-    return f"{output.function}({argument}) AS {_name(output.name)}"
+    arguments = list(map(_name, output.columns)) or ["*"]
+    if output.parameter is not None:
+        arguments.append(constant_text(output.parameter))
+    return f"{output.function}({', '.join(arguments)}) AS {_name(output.name)}"
+
+
+def _call(call: Call) -> str:
+    return f"{call.name}({', '.join(map(_argument, call.arguments))})"
+
+
+def _argument(argument: Argument) -> str:
+    if argument is None:
+        return "NULL"
+    return _name(argument.name) if isinstance(argument, ColumnName) else constant_text(argument)
 
 
 def _name(name: str) -> str:

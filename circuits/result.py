@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Self
@@ -29,6 +30,9 @@ class ResultTable:
             so, a value whose cohort is too small.
         suppressed: keys of the groups that are left out because their cohort is too small, empty groups among them.
         withheld: (group key, column name) of single values that are left out for the same reason.
+        kind: `table` for the aggregates of a SELECT list, else that of the analysis.
+        tables: further tables of an analysis, by name.
+        notes: what a reader must know, in words.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -36,15 +40,30 @@ class ResultTable:
     rows: tuple[tuple[Cell, ...], ...]
     suppressed: tuple[tuple[Value | None, ...], ...]
     withheld: tuple[tuple[tuple[Value | None, ...], str], ...]
+    kind: str = "table"
+    tables: tuple[tuple[str, "ResultTable"], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, columns: Iterable[tuple[str, str]], rows: Iterable[Iterable[Cell]]) -> Self:
+        """A table without groups."""
+        return cls(tuple(columns), (), tuple(tuple(row) for row in rows), (), ())
+
+    def named(self, name: str) -> "ResultTable":
+        """The further table of this name. Raises KeyError."""
+        return dict(self.tables)[name]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready members. Decimals and dates are strings, and so are integers that a double cannot hold."""
         return {
+            "kind": self.kind,
             "columns": [{"name": name, "type": kind} for name, kind in self.columns],
             "key": [{"name": name, "type": kind} for name, kind in self.key],
             "rows": [[_to_json(cell) for cell in row] for row in self.rows],
             "suppressed": [[_to_json(value) for value in key] for key in self.suppressed],
             "withheld": [{"key": [_to_json(v) for v in key], "column": name} for key, name in self.withheld],
+            "tables": [{"name": name, "table": table.to_dict()} for name, table in self.tables],
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -58,8 +77,11 @@ class ResultTable:
                 tuple(_cells(row, columns) for row in members["rows"]),
                 tuple(_cells(values, key) for values in members["suppressed"]),
                 tuple((_cells(entry["key"], key), entry["column"]) for entry in members["withheld"]),
+                members["kind"],
+                tuple((entry["name"], cls.from_dict(entry["table"])) for entry in members["tables"]),
+                tuple(members["notes"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise MalformedInput("the result is not a table") from error
         if table.to_dict() != members:
             raise MalformedInput("the result is not in its one JSON form")

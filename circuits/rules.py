@@ -14,13 +14,13 @@ from pydantic import Field
 
 from circuits.cells import Form
 from circuits.columns import MAX_DOMAIN, Column, DateColumn, DecimalColumn, Digit, IntegerColumn, Name, Strict, split_digits
+from circuits.condition import parse_condition
 from circuits.constraint import Constraint
 from circuits.errors import PlanTooComplex, SchemaInvalid
 from circuits.forms import PRESENT_FORM, code_form, table_form, value_form
 from circuits.polynomial import Polynomial
 from circuits.predicate import All, Any, Condition, indicator, normalise
 from circuits.query import Not, columns_of, predicate_text
-from circuits.sql import parse
 from circuits.table import Table
 from protocol.errors import ProofwardError
 
@@ -169,11 +169,8 @@ def _read(rule: Rule, table: Table) -> Check:
 
 
 def _condition(rule: Rule, table: Table) -> ConditionCheck:
-    # The parentheses keep a clause after WHERE out of the condition; the line break ends a comment.
-    query = parse(" ".join(("SELECT COUNT(*) FROM", f'"{table.name}"', "WHERE (", rule.check, "\n)")), table)
-    if query.where is None or query.group_by:
-        raise SchemaInvalid("not a condition", hint="write a condition as after WHERE")
-    broken = normalise(Not(query.where), table)
+    condition = parse_condition(rule.check, table)
+    broken = normalise(Not(condition), table)
     if broken == Any(()):
         raise SchemaInvalid("no row can break this rule", hint="leave it out: the columns' domains say it already")
     if broken == All(()):
@@ -186,8 +183,8 @@ def _condition(rule: Rule, table: Table) -> ConditionCheck:
             f"the rule needs more than {MAX_RULE_TERMS} products", hint="write it as several rules, or with fewer ranges"
         )
     constraints = tuple(Constraint(f"rule {rule.name}", _terms(polynomial, table)) for polynomial in polynomials)
-    columns = tuple(sorted(columns_of(query.where)))
-    return ConditionCheck(rule.name, predicate_text(query.where), columns, parts, constraints)
+    columns = tuple(sorted(columns_of(condition)))
+    return ConditionCheck(rule.name, predicate_text(condition), columns, parts, constraints)
 
 
 def _terms(polynomial: Polynomial, table: Table) -> tuple[tuple[int, tuple[Form, ...]], ...]:

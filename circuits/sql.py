@@ -4,48 +4,26 @@ A node passes only if its class is handled below and every argument that is set 
 newer sqlglot adds is refused until somebody thinks about it. Specification: `docs/spec/04-queries.md`.
 """
 
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError
 
 from circuits import lexical
-from circuits.columns import BooleanColumn, Column, DecimalColumn, IntegerColumn
-from circuits.constants import is_constant, read_constant
+from circuits.aggregates import AGGREGATES, ORDER_STATISTICS
+from circuits.call import read_arguments, signature
+from circuits.catalogue import ANALYSES, NAMES
+from circuits.columns import Column, DateColumn, DecimalColumn, IntegerColumn
+from circuits.condition import MAX_NAME_LENGTH, ConditionReader, bare, syntax_tree
+from circuits.constants import is_constant, read_number
 from circuits.errors import QuerySyntax, QueryTooLarge, QueryType, QueryUnknownName
-from circuits.query import (
-    MIRRORED,
-    Aggregate,
-    And,
-    Compare,
-    Constant,
-    Function,
-    GroupKey,
-    In,
-    Is,
-    Not,
-    Operator,
-    Or,
-    Predicate,
-    Query,
-)
+from circuits.query import Aggregate, Argument, Call, ColumnName, Function, GroupKey, Query
 from circuits.table import Table
 
 MAX_GROUP_COLUMNS: Final = 3
 MAX_OUTPUTS: Final = 64
-MAX_IN_LIST: Final = 1_024
-MAX_PREDICATE_NODES: Final = 512
-MAX_NAME_LENGTH: Final = 63
 
-_COMPARISONS: Final[dict[type[exp.Expression], Operator]] = {
-    exp.EQ: Operator.EQ,
-    exp.NEQ: Operator.NE,
-    exp.LT: Operator.LT,
-    exp.LTE: Operator.LE,
-    exp.GT: Operator.GT,
-    exp.GTE: Operator.GE,
-}
 _FUNCTIONS: Final[dict[type[exp.Expression], Function]] = {
     exp.Count: Function.COUNT,
     exp.Sum: Function.SUM,
@@ -54,15 +32,18 @@ _FUNCTIONS: Final[dict[type[exp.Expression], Function]] = {
     exp.VariancePop: Function.VAR_POP,
     exp.Stddev: Function.STDDEV_SAMP,
     exp.StddevSamp: Function.STDDEV_SAMP,
+    exp.Corr: Function.CORR,
+    exp.CovarSamp: Function.COVAR_SAMP,
+    exp.CovarPop: Function.COVAR_POP,
+    exp.Min: Function.MIN,
+    exp.Max: Function.MAX,
+    exp.Median: Function.MEDIAN,
+    exp.Quantile: Function.QUANTILE,
 }
-_NEAREST: Final = {
-    "joins": "query one dataset; every hospital holds the same table",
-    "alias": "write the name of the dataset alone",
-    "query": "write the constants out: IN (constant, ...)",
-    "symmetric": "write the smaller bound first: BETWEEN low AND high",
-    "table": "there is one dataset: write the column name alone",
-    "db": "write the name of the dataset alone",
-}
+# Those that the parser takes for functions that it does not know.
+_NAMED: Final = {str(function): function for function in (Function.WEIGHTED_AVG, Function.QUANTILE_CONT)}
+# Accepted spellings. VARIANCE and STDDEV are the sample forms in DuckDB and PostgreSQL alike.
+_SPELLINGS: Final = (*NAMES, "VARIANCE", "STDDEV")
 
 
 def parse(sql: str, schema: Table) -> Query:
@@ -73,264 +54,181 @@ def parse(sql: str, schema: Table) -> Query:
         QueryUnknownName: a dataset or column that is not in the schema. QueryType: a constant or aggregate that does
         not fit its column. All but QueryTooLarge say the line and column.
     """
-    names = [schema.name, *(column.name for column in schema.columns)]
-    lexical.screen(sql, names)
-    try:
-        statements = sqlglot.parse(sql, dialect="postgres")
-    except ParseError as error:
-        detail = error.errors[0] if error.errors else {}
-        where = f"line {detail['line']}, column {detail['col']}" if detail.get("line") else None
-        raise QuerySyntax("the query is not valid SQL", where=where) from error
-    except RecursionError as error:
-        raise QueryTooLarge("the query is nested too deeply") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
-        raise lexical.unsupported(sql, 0, "anything but one SELECT statement")
-    return _Reader(sql, schema).query(statements[0])
+    return _Reader(sql, schema).query(syntax_tree(sql, schema, _SPELLINGS))
 
 
-class _Reader:
-    def __init__(self, sql: str, schema: Table) -> None:
-        self._sql = sql
-        self._schema = schema
-        self._nodes = 0
-
+class _Reader(ConditionReader):
     def query(self, select: exp.Select) -> Query:
-        self._only(select, "SELECT", "expressions", "from_", "where", "group")
+        self.only(select, "SELECT", "expressions", "from_", "where", "group")
         source = select.args.get("from_")
         if not isinstance(source, exp.From):
-            self._refuse(select, "a query without FROM", f"FROM {self._schema.name}")
+            self.refuse(select, "a query without FROM", f"FROM {self.table.name}")
         self._dataset(source)
         group = select.args.get("group")
         group_by = self._group_by(group) if isinstance(group, exp.Group) else ()
+        call: Call | None = None
+        outputs: tuple[Aggregate | GroupKey, ...] = ()
+        only = select.expressions[0] if len(select.expressions) == 1 else None
+        if isinstance(only, exp.Anonymous) and only.name.upper() in ANALYSES:
+            call = self._call(only)
+        else:
+            outputs = self._outputs(select, group_by)
+        where = select.args.get("where")
+        predicate = None
+        if isinstance(where, exp.Where):
+            self.only(where, "WHERE", "this")
+            predicate = self.predicate(where.this)
+        return Query(self.table.name, outputs, predicate, group_by, call)
+
+    def _outputs(self, select: exp.Select, group_by: tuple[str, ...]) -> tuple[Aggregate | GroupKey, ...]:
         outputs = tuple(self._output(node, group_by) for node in select.expressions[: MAX_OUTPUTS + 1])
         if len(outputs) > MAX_OUTPUTS:
             raise QueryTooLarge(f"the SELECT list has more than {MAX_OUTPUTS} columns")
         if not any(isinstance(output, Aggregate) for output in outputs):
-            self._refuse(select, "a SELECT list without an aggregate", "add COUNT(*)")
+            self.refuse(select, "a SELECT list without an aggregate", "add COUNT(*)")
         self._names_differ(select, outputs)
-        where = select.args.get("where")
-        predicate = None
-        if isinstance(where, exp.Where):
-            self._only(where, "WHERE", "this")
-            predicate = self._predicate(where.this)
-        return Query(self._schema.name, outputs, predicate, group_by)
+        return outputs
 
     def _dataset(self, source: exp.From) -> None:
-        self._only(source, "FROM", "this")
+        self.only(source, "FROM", "this")
         table = source.this
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
-            self._refuse(source, "this FROM", f"FROM {self._schema.name}")
-        self._only(table, "this FROM", "this")
-        if table.this.name.lower() != self._schema.name.lower():
+            self.refuse(source, "this FROM", f"FROM {self.table.name}")
+        self.only(table, "this FROM", "this")
+        if table.this.name.lower() != self.table.name.lower():
             raise QueryUnknownName(
                 f"there is no dataset {table.this.name[:MAX_NAME_LENGTH]!r}",
-                hint=f"this schema is of dataset {self._schema.name}",
-                where=self._place(table),
+                hint=f"this schema is of dataset {self.table.name}",
+                where=self.place(table),
             )
 
     def _group_by(self, group: exp.Group) -> tuple[str, ...]:
-        self._only(group, "GROUP BY", "expressions")
+        self.only(group, "GROUP BY", "expressions")
         if not group.expressions:
-            raise QuerySyntax("GROUP BY names no column", where=lexical.place(self._sql, len(self._sql)))
+            raise QuerySyntax("GROUP BY names no column", where=lexical.place(self.sql, len(self.sql)))
         if len(group.expressions) > MAX_GROUP_COLUMNS:
-            self._refuse(group, f"GROUP BY over more than {MAX_GROUP_COLUMNS} columns", "send one query for each combination")
+            self.refuse(group, f"GROUP BY over more than {MAX_GROUP_COLUMNS} columns", "send one query for each combination")
         columns = []
         for node in group.expressions:
             if not isinstance(node, exp.Column):
-                self._refuse(node, "GROUP BY of anything but a column name", "write the column name")
-            column = self._column(node).name
+                self.refuse(node, "GROUP BY of anything but a column name", "write the column name")
+            column = self.column(node).name
             if column in columns:
-                self._refuse(node, "the same column twice in GROUP BY", "name it once")
+                self.refuse(node, "the same column twice in GROUP BY", "name it once")
             columns.append(column)
         return tuple(columns)
 
     def _output(self, node: exp.Expression, group_by: tuple[str, ...]) -> Aggregate | GroupKey:
         name = None
         if isinstance(node, exp.Alias):
-            self._only(node, "this alias", "this", "alias")
+            self.only(node, "this alias", "this", "alias")
             name = self._alias(node)
             node = node.this
         if isinstance(node, exp.Column):
-            column = self._column(node)
+            column = self.column(node)
             if column.name not in group_by:
-                self._refuse(
+                self.refuse(
                     node, "a column outside an aggregate", f"rows are never shown: GROUP BY {column.name}, or aggregate"
                 )
             return GroupKey(column.name, name or column.name)
+        function, arguments = self._function(node)
+        if function is Function.COUNT and isinstance(arguments[0], exp.Star):
+            self.only(arguments[0], "this form of *")
+            return Aggregate(function, None, name or "count")
+        columns: list[Column] = []
+        for argument in arguments[: _columns_of(function)]:
+            if not isinstance(argument, exp.Column):
+                nearest = "COUNT(*) or COUNT(column)" if function is Function.COUNT else f"{function}(column)"
+                self.refuse(node, f"{function} of anything but a column name", nearest)
+            columns.append(self.column(argument))
+            self._check_type(function, columns[-1], argument)
+        wanted = _columns_of(function)
+        parameter = None
+        if function in ORDER_STATISTICS and ORDER_STATISTICS[function].parameter:
+            parameter = self._fraction(function, node, arguments[1:])
+            wanted += 1
+        if len(arguments) != wanted or len(columns) != _columns_of(function):
+            raise QueryType(f"{function} takes {wanted} arguments", where=self.place(node))
+        default = "_".join([function.lower(), *(column.name for column in columns)])[:MAX_NAME_LENGTH]
+        other = columns[1].name if len(columns) > 1 else None
+        return Aggregate(function, columns[0].name, name or default, other, parameter)
+
+    def _function(self, node: exp.Expression) -> tuple[Function, list[exp.Expression]]:
+        """The aggregate that a node calls, and its arguments."""
+        if isinstance(node, exp.Anonymous):
+            named = _NAMED.get(node.name.upper())
+            if named is not None:
+                self.only(node, f"this form of {named}", "this", "expressions")
+                return named, list(node.expressions)
+            if node.name.upper() in ANALYSES:
+                self.refuse(node, f"{node.name.upper()} beside other outputs", "an analysis stands alone in the SELECT list")
         function = _FUNCTIONS.get(type(node))
         if function is None:
-            self._refuse(node, "this output", "COUNT(*), COUNT(c), SUM, AVG, VAR_SAMP, VAR_POP, STDDEV_SAMP")
-        self._only(node, f"this form of {function}", "this", "big_int")
-        argument = node.this
-        if function is Function.COUNT and isinstance(argument, exp.Star):
-            self._only(argument, "this form of *")
-            return Aggregate(function, None, name or "count")
-        if not isinstance(argument, exp.Column):
-            nearest = "COUNT(*) or COUNT(column)" if function is Function.COUNT else f"{function}(column)"
-            self._refuse(node, f"{function} of anything but a column name", nearest)
-        column = self._column(argument)
-        if function is not Function.COUNT and not isinstance(column, IntegerColumn | DecimalColumn):
+            self.refuse(node, "this output", f"COUNT(*), {', '.join(_SPELLINGS)}")
+        self.only(node, f"this form of {function}", "this", "big_int", "expression", "quantile")
+        others = [node.args.get(key) for key in ("expression", "quantile")]
+        return function, [node.this, *(other for other in others if isinstance(other, exp.Expression))]
+
+    def _check_type(self, function: Function, column: Column, node: exp.Expression) -> None:
+        numbers = isinstance(column, IntegerColumn | DecimalColumn)
+        ordered = function in (Function.MIN, Function.MAX, Function.QUANTILE) and isinstance(column, DateColumn)
+        if function is not Function.COUNT and not numbers and not ordered:
             raise QueryType(
                 f"{function} needs a number, and column {column.name} is of type {column.type}",
                 hint=f"GROUP BY {column.name} with COUNT(*) gives its distribution",
-                where=self._place(argument),
+                where=self.place(node),
             )
-        return Aggregate(function, column.name, name or f"{function.lower()}_{column.name}"[:MAX_NAME_LENGTH])
+
+    def _fraction(self, function: Function, node: exp.Expression, arguments: Sequence[exp.Expression]) -> Decimal:
+        """The parameter of a quantile."""
+        if len(arguments) != 1 or not isinstance(arguments[0], exp.Literal):
+            raise QueryType(f"{function} takes a column and a number from 0 to 1", where=self.place(node))
+        number = read_number(arguments[0], self.place(arguments[0]))
+        if number is None or not 0 <= number <= 1:
+            raise QueryType(f"{function} takes a column and a number from 0 to 1", where=self.place(arguments[0]))
+        return number
+
+    def _call(self, node: exp.Anonymous) -> Call:
+        """A whole analysis."""
+        analysis = ANALYSES[node.name.upper()]
+        self.only(node, f"this form of {analysis.name}", "this", "expressions")
+        arguments: list[Argument] = []
+        for argument in map(bare, node.expressions):
+            if isinstance(argument, exp.Column):
+                arguments.append(ColumnName(self.column(argument).name))
+            elif isinstance(argument, exp.Null):
+                arguments.append(None)
+            elif isinstance(argument, exp.Literal) and argument.is_string:
+                arguments.append(str(argument.this))
+            else:
+                number = read_number(argument, self.place(argument)) if is_constant(argument) else None
+                if number is None:
+                    self.refuse(argument, "this argument", signature(analysis))
+                arguments.append(number)
+        while arguments and arguments[-1] is None:
+            arguments.pop()
+        call = Call(analysis.name, tuple(arguments))
+        try:
+            read_arguments(analysis, call.arguments, self.table)
+        except QueryType as error:
+            raise QueryType(error.message, hint=error.hint, where=self.place(node)) from error
+        return call
 
     def _alias(self, node: exp.Alias) -> str:
         name = str(node.alias)
         if not (name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_LENGTH):
             # Results are exported to spreadsheets, where a name such as `=cmd` would be a formula.
-            self._refuse(node.args["alias"], "this alias", "letters, digits and underscores, up to 63")
+            self.refuse(node.args["alias"], "this alias", "letters, digits and underscores, up to 63")
         return name
 
     def _names_differ(self, select: exp.Select, outputs: tuple[Aggregate | GroupKey, ...]) -> None:
         seen = set()
         for output, node in zip(outputs, select.expressions, strict=True):
             if output.name.lower() in seen:
-                self._refuse(node, f"two output columns called {output.name}", "give one of them an alias with AS")
+                self.refuse(node, f"two output columns called {output.name}", "give one of them an alias with AS")
             seen.add(output.name.lower())
 
-    def _predicate(self, node: exp.Expression) -> Predicate:
-        self._nodes += 1
-        if self._nodes > MAX_PREDICATE_NODES:
-            raise QueryTooLarge(f"the WHERE clause has more than {MAX_PREDICATE_NODES} conditions")
-        match node:
-            case exp.Paren():
-                self._only(node, "this parenthesis", "this")
-                return self._predicate(node.this)
-            case exp.And():
-                return And(self._operands(node, exp.And, And))
-            case exp.Or():
-                return Or(self._operands(node, exp.Or, Or))
-            case exp.Not():
-                self._only(node, "this NOT", "this")
-                return Not(self._predicate(node.this))
-            case exp.Between():
-                return self._between(node)
-            case exp.In():
-                return self._in(node)
-            case exp.Is():
-                return self._is(node)
-            case exp.Column():
-                column = self._column(node)
-                if not isinstance(column, BooleanColumn):
-                    raise QueryType(
-                        f"column {column.name} is of type {column.type}, not a condition", where=self._place(node)
-                    )
-                return Compare(column.name, Operator.EQ, True)
-        operator = _COMPARISONS.get(type(node))
-        if operator is None:
-            self._refuse(node, "this condition", "=, <>, <, <=, >, >=, BETWEEN, IN, IS [NOT] NULL, AND, OR, NOT")
-        self._only(node, "this comparison", "this", "expression")
-        return self._comparison(node, operator)
 
-    def _operands(self, node: exp.Expression, kind: type[exp.Connector], result: type[And | Or]) -> tuple[Predicate, ...]:
-        # A chain of ANDs is a left-deep tree as long as the query: it is walked, not recursed into.
-        operands: list[Predicate] = []
-        stack = [node]
-        while stack:
-            top = stack.pop()
-            if isinstance(top, kind):
-                self._only(top, "this condition", "this", "expression")
-                stack += [top.expression, top.this]
-                continue
-            operand = self._predicate(top)
-            operands += operand.operands if isinstance(operand, result) else [operand]
-        return tuple(operands)
-
-    def _comparison(self, node: exp.Expression, operator: Operator) -> Compare:
-        left, right = _bare(node.this), _bare(node.expression)
-        if isinstance(left, exp.Column) and isinstance(right, exp.Column):
-            self._refuse(node, "comparing two columns", "compare a column with a constant")
-        if is_constant(left) and isinstance(right, exp.Column):
-            left, right, operator = right, left, MIRRORED[operator]
-        return self._compare(left, operator, right)
-
-    def _compare(self, left: exp.Expression, operator: Operator, right: exp.Expression) -> Compare:
-        column = self._operand(left)
-        if isinstance(column, BooleanColumn) and operator not in (Operator.EQ, Operator.NE):
-            self._refuse(left, f"{operator} on a boolean", f"{column.name} = TRUE, or {column.name} alone")
-        return Compare(column.name, operator, self._constant(right, column))
-
-    def _between(self, node: exp.Between) -> Predicate:
-        self._only(node, "this form of BETWEEN", "this", "low", "high")
-        low = self._compare(node.this, Operator.GE, node.args["low"])
-        return And((low, self._compare(node.this, Operator.LE, node.args["high"])))
-
-    def _in(self, node: exp.In) -> Predicate:
-        self._only(node, "this form of IN", "this", "expressions")
-        column = self._operand(node.this)
-        if not node.expressions:
-            self._refuse(node, "IN without a list", "IN (constant, ...)")
-        if len(node.expressions) > MAX_IN_LIST:
-            raise QueryTooLarge(f"an IN list has more than {MAX_IN_LIST} constants", where=self._place(node))
-        constants = {self._constant(item, column) for item in node.expressions}
-        return In(column.name, tuple(sorted(constants)))
-
-    def _is(self, node: exp.Is) -> Predicate:
-        self._only(node, "this form of IS", "this", "expression", "negate")
-        column, value = self._operand(node.this), node.expression
-        negate = bool(node.args.get("negate"))  # some versions of sqlglot say IS NOT so, others as NOT (... IS ...)
-        if isinstance(value, exp.Null):
-            test = Is(column.name, None)
-            return Not(test) if negate else test
-        if isinstance(value, exp.Boolean) and isinstance(column, BooleanColumn):
-            test = Is(column.name, bool(value.this))
-            return Not(test) if negate else test
-        self._refuse(node, "this form of IS", "IS [NOT] NULL, or IS [NOT] TRUE on a boolean column")
-
-    def _operand(self, node: exp.Expression) -> Column:
-        node = _bare(node)
-        if not isinstance(node, exp.Column):
-            self._refuse(node, "this comparison", "compare a column with a constant")
-        return self._column(node)
-
-    def _constant(self, node: exp.Expression, column: Column) -> Constant:
-        node = _bare(node)
-        if not is_constant(node):
-            self._refuse(node, "comparing with anything but a constant", "compare a column with a constant")
-        return read_constant(node, column, self._place(node))
-
-    def _column(self, node: exp.Column) -> Column:
-        self._only(node, "this column reference", "this")
-        if not isinstance(node.this, exp.Identifier):
-            self._refuse(node, "* outside COUNT(*)", "name the columns")
-        name = node.this.name
-        column = self._schema.find(name)
-        if column is None:
-            close = lexical.nearest(name, [column.name for column in self._schema.columns])
-            raise QueryUnknownName(
-                f"dataset {self._schema.name} has no column {name[:MAX_NAME_LENGTH]!r}",
-                hint=f"did you mean {close}?" if close else None,
-                where=self._place(node),
-            )
-        return column
-
-    def _only(self, node: exp.Expression, what: str, *accepted: str) -> None:
-        for key, value in node.args.items():
-            if value and key not in accepted:
-                self._refuse(node, f"{what} with {key.strip('_').replace('_', ' ').upper()}", _NEAREST.get(key))
-
-    def _refuse(self, node: exp.Expression, what: str, hint: str | None = None) -> NoReturn:
-        raise lexical.unsupported(self._sql, self._offset(node), what, hint)
-
-    def _place(self, node: exp.Expression) -> str:
-        return lexical.place(self._sql, self._offset(node))
-
-    def _offset(self, node: exp.Expression) -> int:
-        # Names, numbers and strings know their place; NULL, TRUE and operators take it from what they stand in.
-        place: exp.Expr | None = node
-        while place is not None:
-            starts = [inner.meta["start"] for inner in place.walk() if "start" in inner.meta]
-            if starts:
-                return int(min(starts))
-            place = place.parent
-        return 0
-
-
-def _bare(node: exp.Expression) -> exp.Expression:
-    """The node inside any parentheses."""
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
+def _columns_of(function: Function) -> int:
+    """How many columns an aggregate takes."""
+    return AGGREGATES[function].columns if function in AGGREGATES else 1

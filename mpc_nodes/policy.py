@@ -5,10 +5,11 @@ Specification: docs/spec/06-rounds.md, "The policy".
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from circuits.catalogue import NAMES
 from mpc_nodes.errors import PolicyInvalid
 from protocol.document import describe
 from protocol.identifiers import Name
@@ -19,7 +20,15 @@ MAX_POLICY_BYTES: Final = 1 << 20
 EVERY: Final = "*"
 
 ColumnName = Annotated[str, Field(pattern=r"^(\*|[A-Za-z_][A-Za-z0-9_]{0,62})$")]
-Aggregate = Literal["COUNT", "SUM", "AVG", "VAR_SAMP", "VAR_POP", "STDDEV_SAMP"]
+
+
+def _known(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"no aggregate or analysis of this name; there are {', '.join(NAMES)}")
+    return name
+
+
+Aggregate = Annotated[str, AfterValidator(_known)]
 
 
 class _Table(BaseModel):

@@ -15,7 +15,7 @@ POLICY: Final = """\
 # purposes = ["research"]             # what for
 # datasets = ["survey"]               # about which of this hospital's datasets
 # columns = ["sex", "age"]            # which columns may be read; ["*"] for all
-# aggregates = ["COUNT", "AVG"]       # COUNT, SUM, AVG, VAR_SAMP, VAR_POP, STDDEV_SAMP
+# aggregates = ["COUNT", "AVG"]       # aggregates and analyses, by name; MIN and MAX show single values
 # publication = ["digest"]            # what may reach the chain: a salted "digest", or the opened "aggregate"
 
 [limits]

@@ -22,8 +22,8 @@ class Cohorts(Protocol):
     """A plan, as far as this rule needs it."""
 
     @property
-    def cohorts(self) -> Sequence[Sequence[int]]:
-        """For each cell, the indices of the cells that count its cohorts."""
+    def cohorts(self) -> Sequence[Sequence[tuple[int, int | None]]]:
+        """For each cell, its cohorts: cell a minus cell b of each pair (a, b), or cell a where b is None."""
 
 
 def suppressed_cells(plan: Cohorts, cells: Sequence[int], minimum: int) -> list[int]:
@@ -40,4 +40,8 @@ def suppressed_cells(plan: Cohorts, cells: Sequence[int], minimum: int) -> list[
         raise CohortsMismatch(f"the plan has {len(plan.cohorts)} cells, {len(cells)} were given")
     if minimum <= 1:
         return []
-    return [index for index, cohorts in enumerate(plan.cohorts) if any(cells[cohort] < minimum for cohort in cohorts)]
+    return [
+        index
+        for index, cohorts in enumerate(plan.cohorts)
+        if any(cells[a] - (0 if b is None else cells[b]) < minimum for a, b in cohorts)
+    ]

@@ -5,10 +5,10 @@ textbook formula cancels badly in floating point; here every number is an exact 
 """
 
 from fractions import Fraction
-from math import isqrt
 from typing import Final
 
 from circuits.statistics.roles import Moments, Role
+from circuits.statistics.roots import root
 
 NEEDS: Final = (Role.COUNT, Role.SUM, Role.SQUARES)
 
@@ -42,26 +42,10 @@ def finish_population(moments: Moments) -> float | None:
 def finish_deviation(moments: Moments) -> float | None:
     """The double nearest to the square root of the sample variance."""
     variance = exact_sample(moments)
-    return None if variance is None else _root(variance)
+    return None if variance is None else root(variance)
 
 
 def _variance(moments: Moments, divisor: int) -> Fraction:
     spread = moments.count * moments.squares - moments.total**2
     # Negative only for cells that are no sums of one table (noise may do that); a variance is not negative.
     return Fraction(max(spread, 0), moments.count * divisor * 10 ** (2 * moments.scale))
-
-
-def _root(square: Fraction) -> float:
-    """The double nearest to the square root.
-
-    The root is cut to at least 64 bits, and one more bit says whether anything was cut off, so that rounding to the 53
-    bits of a double sees on which side of a tie the exact root lies.
-    """
-    numerator, denominator = square.numerator, square.denominator
-    if numerator == 0:
-        return 0.0
-    shift = max(0, 64 - (numerator.bit_length() - denominator.bit_length()) // 2)
-    scaled, rest = divmod(numerator << (2 * shift), denominator)
-    root = isqrt(scaled)
-    inexact = rest != 0 or root * root != scaled
-    return float(Fraction((root << 1) | inexact, 1 << (shift + 1)))

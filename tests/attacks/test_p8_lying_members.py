@@ -39,7 +39,7 @@ def stating(answer: Answer, cells: Sequence[int | None], **members: Any) -> Stat
         **members,
     )
     try:
-        subject = (Subject(result=Sha256(sha256=result_digest(answer.plan, list(cells)))),)
+        subject = (Subject(result=Sha256(sha256=result_digest(answer.plan, list(cells), 1))),)
     except (ProofwardError, ArithmeticError):  # no table follows from such cells
         subject = answer.statement.subject
     return changed(answer.statement, subject=subject, predicate=changed(answer.statement.predicate, aggregate=aggregate))
@@ -157,7 +157,7 @@ def refused_bundle(answer: Answer) -> VerificationFailed:
 
 
 def test_a_wrong_table_is_refused() -> None:
-    subject = (Subject(result=Sha256(sha256=result_digest(GROUPED.plan, raised(cells_of(GROUPED), 0, 1)))),)
+    subject = (Subject(result=Sha256(sha256=result_digest(GROUPED.plan, raised(cells_of(GROUPED), 0, 1), 1))),)
     assert refused(GROUPED, changed(GROUPED.statement, subject=subject)).step == "result"
 
 

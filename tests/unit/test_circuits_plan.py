@@ -15,7 +15,7 @@ from circuits.plan import Plan, compile_query
 from circuits.query import Function
 from circuits.schema import parse_schema
 from circuits.sql import parse
-from circuits.statistics import Role
+from circuits.statistics.roles import Role
 from protocol.parameters import MAX_CELLS, MAX_FACTORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,7 +145,8 @@ def test_groups_are_ordered_by_their_codes_with_null_last() -> None:
 
 def test_cohorts_protect_their_cells() -> None:
     compiled = plan("GROUP BY sex", "SUM(weight)")
-    assert compiled.cohorts == ((0,), (1,), (0, 2), (1, 3), (0, 2), (1, 3))
+    own = [tuple(index for index, _ in cohorts) for cohorts in compiled.cohorts]
+    assert own == [(0,), (1,), (0, 2), (1, 3), (0, 2), (1, 3)]
 
 
 def test_columns_and_aggregates_used_are_those_of_the_query() -> None:
@@ -217,7 +218,7 @@ OUTPUTS = "sex, AVG(weight) AS w, VAR_SAMP(age), COUNT(*)"
 
 def test_the_hash_is_stable_and_covers_query_and_schema() -> None:
     # A change of this value means that plans of this version of the protocol no longer mean the same.
-    assert plan(REFERENCE, OUTPUTS).hash == "c0af64464b90885875ee1220fda766b5e08215da9d477742d83c3f37c24e9964"
+    assert plan(REFERENCE, OUTPUTS).hash == "0100791ffdd27d49455773c71efa3ef57143b8b25325ab27b37ce387db88abe3"
     same = plan(f"\n{REFERENCE.lower().replace('not (', 'not  (')} -- again", OUTPUTS.replace("COUNT", "count"))
     assert same.hash == plan(REFERENCE, OUTPUTS).hash
     others = [

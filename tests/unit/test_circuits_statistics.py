@@ -14,8 +14,9 @@ from circuits.plan import Plan, compile_query
 from circuits.result import ResultTable
 from circuits.schema import parse_schema
 from circuits.sql import parse
-from circuits.statistics import Moments, average, variance
+from circuits.statistics import average, roots, variance
 from circuits.statistics import sum as sum_
+from circuits.statistics.roles import Moments
 from privacy.disclosure import CohortsMismatch, suppressed_cells
 from protocol import canonical
 from protocol.errors import MalformedInput
@@ -88,13 +89,13 @@ def nearest_root(square: Fraction, root: float) -> bool:
 def test_roots_are_correctly_rounded(numerator: int, denominator: int) -> None:
     square = Fraction(numerator, denominator)
     # n Q - S^2 over n (n - 1) with n = 2: (2 Q - S^2) / 2
-    found = variance._root(square)
+    found = roots.root(square)
     assert nearest_root(square, found)
 
 
 def test_roots_of_squares_are_exact() -> None:
     for value in (0, 1, 3, 2**53 - 1, Fraction(1, 3), Fraction(10**30, 7)):
-        assert variance._root(Fraction(value) ** 2) == float(Fraction(value))
+        assert roots.root(Fraction(value) ** 2) == float(Fraction(value))
 
 
 def test_the_statistics_of_no_rows_and_of_one() -> None:

@@ -150,7 +150,7 @@ def bad() -> Iterator[Bad]:
     plan = answers()["group_by"].plan
     raised = [str(int(cells[0]) + 1), *cells[1:]]
     subject: Path = ("subject", 0, "digest", "sha256")
-    lie = (((*aggregate, "cells"), raised), (subject, result_digest(plan, [int(cell) for cell in raised])))
+    lie = (((*aggregate, "cells"), raised), (subject, result_digest(plan, [int(cell) for cell in raised], 1)))
     yield _stated("cell_changed_and_signed_by_all", "group_by", (15, "aggregate"), *lie)
     blinding = answers()["suppressed"].secrets[:32].hex()
     yield _stated("blinding_of_suppressed_cells_shown", "suppressed", (15, "aggregate"), ((*aggregate, "blinding"), blinding))
