@@ -103,7 +103,8 @@ def _signed(bundle: Bundle, statement: Statement, consortium: Consortium, keys: 
     offer, aggregate = statement.predicate.offer, statement.predicate.aggregate
     schema = read_schema(bundle.registrations[0].registration.table_schema)
     plan = compile_query(parse(offer.sql, schema), schema)
-    subject = (Subject(result=Sha256(sha256=result_digest(plan, visible_cells(aggregate), statement.predicate.minimum_cohort))),)
+    result = result_digest(plan, visible_cells(aggregate), statement.predicate.minimum_cohort)
+    subject = (Subject(result=Sha256(sha256=result)),)
     forged = _changed(statement, subject=subject)
     signatures = tuple(
         EnvelopeSignature(keyid=each.keyid, sig=_base64(sign_statement(keys.accounts[each.keyid], forged, consortium)))
