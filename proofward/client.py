@@ -3,32 +3,27 @@
 import os
 import secrets
 import time
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Self
 
 import httpx
 
 from api.errors import rebuild
 from attestation.bundle import MAX_BUNDLE_BYTES, Bundle
 from attestation.evidence import MAX_EVIDENCE_BYTES
-from attestation.trust import Trust, load_trust, parse_trust, render_trust
+from attestation.trust import Trust, load_trust
 from attestation.verify import verify_bundle
+from circuits.registered_schema import read_schema
 from proofward import waiting
-from proofward.client_errors import AnswerMismatch, ServiceResponseInvalid, TrustRequired
+from proofward.client_errors import AnswerMismatch, QuestionIncomplete, ServiceResponseInvalid, TrustRequired
 from proofward.http import Connection, Sleep
+from proofward.pinning import FIRST_USE, pinned_trust
 from proofward.result import Attestation, Result
+from proofward.sql import Question
+from proofward.statistics import Options, Publication, SqlTexts, Statistics
 from protocol.errors import MalformedInput
-
-FIRST_USE: Final = "first-use"
-Publication = Literal["digest", "aggregate"]
-
-
-class TrustPinned(UserWarning):
-    """Trust was taken from the service itself, because the caller asked for it."""
 
 
 def connect(
@@ -36,6 +31,7 @@ def connect(
     *,
     api_key: str | None = None,
     trust: Trust | str | Path | None = None,
+    purpose: str | None = None,
     timeout: float = 30.0,
     patience: float = 60.0,
     trust_directory: str | Path | None = None,
@@ -48,6 +44,7 @@ def connect(
         api_key: `pw_...`; if left out, the environment variable PROOFWARD_API_KEY.
         trust: what answers are verified against: a `Trust`, the path of a `trust.toml` that you got from somebody you
             trust, or "first-use" to believe the service once and pin what it says in a file.
+        purpose: of every query that does not name its own.
         timeout: seconds for a connection, and between two bytes of an answer.
         patience: seconds for which a request is tried again while the service is unreachable or busy.
         trust_directory: where "first-use" pins; by default `proofward/trust` in the user's configuration directory.
@@ -66,20 +63,29 @@ def connect(
     key = api_key if api_key is not None else os.environ.get("PROOFWARD_API_KEY")
     connection = Connection(url, api_key=key, timeout=timeout, patience=patience, transport=transport, sleep=sleep)
     if isinstance(trust, Trust):
-        return Client(connection, trust, sleep=sleep)
+        return Client(connection, trust, purpose=purpose, sleep=sleep)
     if trust == FIRST_USE:
-        return Client(connection, _pin(connection, trust_directory), sleep=sleep)
-    return Client(connection, load_trust(Path(trust)), sleep=sleep)
+        return Client(connection, pinned_trust(connection, trust_directory), purpose=purpose, sleep=sleep)
+    return Client(connection, load_trust(Path(trust)), purpose=purpose, sleep=sleep)
 
 
-class Client:
-    """Queries one service. Made by `connect`; safe for one thread."""
+class Client(Statistics[Result]):
+    """Queries one service: by SQL, or by a method a statistic. Made by `connect`; safe for one thread.
 
-    def __init__(self, connection: Connection, trust: Trust, *, sleep: Sleep = time.sleep) -> None:
+    Attributes:
+        sql: has the same methods, and gives the SQL text of each.
+    """
+
+    def __init__(
+        self, connection: Connection, trust: Trust, *, purpose: str | None = None, sleep: Sleep = time.sleep
+    ) -> None:
         self._connection = connection
+        self._purpose = purpose
         self._sleep = sleep
         self._packages: dict[str, bytes] = {}  # of the newest result: the next one is most often about the same tables
+        self._only: str | None = None  # the name of the only dataset, once it was needed
         self.trust: Final = trust
+        self.sql: Final = SqlTexts(self._name_of, self._values)
 
     def __repr__(self) -> str:
         # Without the key, which notebooks would store with their output.
@@ -99,7 +105,7 @@ class Client:
         self,
         sql: str,
         *,
-        purpose: str,
+        purpose: str | None = None,
         publication: Publication = "digest",
         dataset: str | None = None,
         progress: bool = True,
@@ -109,7 +115,7 @@ class Client:
         """Run `sql` and return its verified result.
 
         Args:
-            purpose: what for; hospitals' policies decide by it.
+            purpose: what for; hospitals' policies decide by it. By default that of `connect`.
             publication: what reaches the chain: a salted digest, or the opened cells.
             dataset: if the service has several and the query does not tell them apart.
             progress: show a bar on a terminal.
@@ -117,12 +123,14 @@ class Client:
             idempotency_key: makes a repetition of this call the same query, for example after a crash of the caller.
 
         Raises:
+            QuestionIncomplete: no purpose is given, here or to `connect`.
             VerificationFailed: the answer does not verify; nothing of it is returned.
             AnswerMismatch: it verifies, but answers something else.
             WaitExpired: it is not finished in time; `result` fetches it later.
             ProofwardError: what the service reports: the class of its code.
         """
         deadline = None if wait is None else time.monotonic() + wait
+        purpose = self._purposed(purpose)
         query_id = self.submit(
             sql, purpose=purpose, publication=publication, dataset=dataset, idempotency_key=idempotency_key
         )
@@ -138,15 +146,15 @@ class Client:
         self,
         sql: str,
         *,
-        purpose: str,
+        purpose: str | None = None,
         publication: Publication = "digest",
         dataset: str | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Submit `sql` and return its query id, without waiting. Raises what the service reports."""
+        """Submit `sql` and return its query id, without waiting. Raises QuestionIncomplete, and what the service reports."""
         # One key for all attempts of this call: a retry after a lost answer is the same query.
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-        answer = self._connection.post("queries", _submission(sql, purpose, publication, dataset), headers)
+        answer = self._connection.post("queries", _submission(sql, self._purposed(purpose), publication, dataset), headers)
         return _text(answer, "id")
 
     def result(self, query_id: str) -> Result:
@@ -164,7 +172,7 @@ class Client:
         datasets = self._datasets(bundle)
         verified = verify_bundle(bundle, self.trust, datasets, threads=os.cpu_count() or 1)
         self._packages = datasets  # only what has been verified: a bad package is fetched again
-        if verified.statement.predicate.offer.query_id != query_id:
+        if verified.statement.predicate.offer.first_query_id != query_id:
             raise AnswerMismatch("the service delivered the attestation of another query")
         return Result(query_id, Attestation(verified, bundle, datasets))
 
@@ -198,10 +206,11 @@ class Client:
         return _list(self._connection.get("queries", limit=limit), "queries")
 
     def explain(
-        self, sql: str, *, purpose: str, publication: Publication = "digest", dataset: str | None = None
+        self, sql: str, *, purpose: str | None = None, publication: Publication = "digest", dataset: str | None = None
     ) -> dict[str, Any]:
         """What `sql` would ask for and what each hospital would answer, without running it."""
-        return _object(self._connection.post("queries/explain", _submission(sql, purpose, publication, dataset)))
+        submission = _submission(sql, self._purposed(purpose), publication, dataset)
+        return _object(self._connection.post("queries/explain", submission))
 
     def datasets(self) -> list[dict[str, Any]]:
         """The datasets that can be queried."""
@@ -215,32 +224,38 @@ class Client:
         """The newest attestations that this API key may see, not verified."""
         return _list(self._connection.get("attestations", limit=limit), "attestations")
 
+    def _answer(self, question: Question, options: Options) -> Result:
+        dataset = self._name_of(options)
+        complete: Options = {**options, "dataset": dataset}
+        return self.query(question.sql(dataset), **complete)
+
+    def _values(self, column: str, options: Options) -> Sequence[object]:
+        found = read_schema(self.dataset(self._name_of(options))["table_schema"]).column(column)
+        return [found.value(code) for code in range(found.size)]
+
+    def _name_of(self, options: Options) -> str:
+        """The dataset of a call: the one that it names, or the only one that there is."""
+        named = options.get("dataset") or self._only
+        if named is not None:
+            return named
+        names = [str(each.get("name")) for each in self.datasets()]
+        if len(names) != 1:
+            raise QuestionIncomplete(
+                "say which dataset is asked", hint=f"dataset= one of {', '.join(names)}" if names else "there is none yet"
+            )
+        self._only = names[0]
+        return self._only
+
+    def _purposed(self, purpose: str | None) -> str:
+        given = purpose if purpose is not None else self._purpose
+        if given is None:
+            raise QuestionIncomplete("say what the answer is for: hospitals decide by it", hint="purpose= here or to connect")
+        return given
+
 
 def _submission(sql: str, purpose: str, publication: str, dataset: str | None) -> Mapping[str, Any]:
     submission = {"sql": sql, "purpose": purpose, "publication": publication}
     return submission if dataset is None else {**submission, "dataset": dataset}
-
-
-def _pin(connection: Connection, directory: str | Path | None) -> Trust:
-    parts = urlsplit(connection.url)
-    base = Path(directory) if directory is not None else _configuration() / "proofward" / "trust"
-    path = base / f"{parts.hostname}_{parts.port or parts.scheme}.toml"
-    if path.exists():
-        return load_trust(path)
-    trust = parse_trust(connection.request("GET", "trust").text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_trust(trust), encoding="utf-8")
-    warnings.warn(
-        f"trust in consortium {trust.consortium.name} ({trust.consortium_digest[:16]}...) was taken from {connection.url} "
-        f"itself and pinned in {path}; compare it with a hospital's",
-        TrustPinned,
-        stacklevel=3,
-    )
-    return trust
-
-
-def _configuration() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def _path(text: str) -> str:

@@ -24,6 +24,20 @@ class TrustRequired(ProofwardError):
     kind = Kind.INVALID
 
 
+class QuestionIncomplete(ProofwardError):
+    """The caller left out something about the question that the client cannot find out."""
+
+    code = "question-incomplete"
+    kind = Kind.INVALID
+
+
+class NothingToPlot(ProofwardError):
+    """The result has no chart: it was withheld, is undefined, or is of a kind or shape that none is made for."""
+
+    code = "nothing-to-plot"
+    kind = Kind.INVALID
+
+
 class AnswerMismatch(ProofwardError):
     """The service delivered a valid attestation of something else than what was asked."""
 

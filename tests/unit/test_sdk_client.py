@@ -25,7 +25,6 @@ from attestation.verify import verify_bundle
 from circuits.errors import QueryUnknownName
 from mpc_nodes.errors import TooFewHospitals
 from proofward import Client, Result, connect
-from proofward.client import TrustPinned
 from proofward.client_errors import (
     AnswerMismatch,
     ExtraMissing,
@@ -34,6 +33,7 @@ from proofward.client_errors import (
     TrustRequired,
     WaitExpired,
 )
+from proofward.pinning import TrustPinned
 from protocol.errors import ProofwardError
 from tests.unit.api_served import served
 from tests.unit.api_support import FAST, SQL, Ground, Running, make_ground, tight
