@@ -7,7 +7,8 @@
     4. verdict   every member checks every deal
     5. freeze    a quorum signs the same qualified set; from here on no hospital can withdraw
     6. open      that quorum exchanges sums of shares
-    7. attest    every member derives and signs the statement; t+1 equal ones are an attestation
+    7. attest    every member derives and signs the statement; t+1 equal ones are an attestation; a query that searches for
+                 order statistics goes on at 1, with an offer that follows from what was opened
     8. bundle    put the evidence together, verify it with the auditor's verifier, and fix it for ever
     9. publish   post the attestation, wait until it is confirmed, add the chain record, verify again
    10. finish    store the result, computed from the verified cells
@@ -21,7 +22,7 @@ for whatever is unavailable: the answer exists, and only its posting is late.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -38,16 +39,20 @@ from api.progress import Bell
 from api.settings import Settings
 from api.store import Event, QueryStore, State
 from attestation.assemble import assemble_bundle
-from attestation.bundle import Bundle
+from attestation.bundle import Bundle, with_earlier
+from attestation.rounds import next_offer
 from attestation.sign import statement_digest
 from attestation.trust import Trust
 from attestation.verify import VerifiedAttestation, verify_bundle
+from circuits.offered import plan_of
+from circuits.plan import Plan
 from mpc_nodes.clock import Clock
 from mpc_nodes.errors import DatasetNotAdmitted
 from mpc_nodes.hub import Enough, Hub, RoundResult
 from protocol.errors import Kind, ProofwardError
 from protocol.messages import Round, SignedMessage
 from protocol.query import Offer
+from protocol.statement import Attested, Statement
 
 T = TypeVar("T")
 
@@ -81,10 +86,9 @@ class Pipeline:
         await self._tell(offer, progress.started())
         attested = await _off_loop(self.queries.attested, query_id)
         try:
-            async with self._telling_what_members_do(offer):
-                if attested is None:
-                    attested = await self._answer(offer)
-                await self._publish(offer, attested)
+            if attested is None:
+                attested = await self._answer(offer)
+            await self._publish(offer, attested)
         except ProofwardError as error:
             if error.kind is Kind.UNAVAILABLE and attested is not None:
                 log.warning("query.waiting", query=query_id, code=error.code)
@@ -92,22 +96,40 @@ class Pipeline:
                 raise NotNow from error
             await self._fail(offer, error)
 
-    async def _answer(self, offer: Offer) -> bytes:
-        """Steps 1 to 8: the attested bundle, which is stored."""
+    async def _answer(self, first: Offer) -> bytes:
+        """Steps 1 to 8, of as many rounds of the query as it takes: the attested bundle, which is stored."""
+        offer: Offer | None = first
+        rounds: list[Bundle] = []
+        while offer is not None:
+            async with self._telling_what_members_do(offer):
+                statement, plan, bundle = await self._round(offer, rounds)
+            rounds.append(bundle)
+            offer = await _off_loop(next_offer, statement, plan)
+
+        # 8. What is stored here is what is posted, whatever happens from now on.
+        async with self._step(first, "bundle"):
+            whole = with_earlier(rounds[-1], rounds[:-1])
+            await self._verify(whole)
+            digest = statement_digest(statement).hex()
+            return await _off_loop(self.queries.attest, first.query_id, whole.encoded, digest)
+
+    async def _round(self, offer: Offer, earlier: Sequence[Bundle]) -> tuple[Statement, Plan, Bundle]:
+        """Steps 1 to 7, and their evidence."""
         consortium = self.trust.consortium
         self._check_expiry(offer)
         everybody = [member.index for member in consortium.members]
 
         # 1. The offer's plan must be what the registered schema still gives: the result is finished with it.
         async with self._step(offer, "plan"):
-            compiled = await _off_loop(self.catalogue.compile, offer.sql, offer.dataset)
-            if (compiled.plan_hash, compiled.plan.schema_hash) != (offer.plan_hash, offer.schema_hash):
+            schema = (await _off_loop(self.catalogue.dataset, offer.dataset)).schema
+            plan = await _off_loop(plan_of, offer, schema)
+            if (plan.hash, plan.schema_hash) != (offer.plan_hash, offer.schema_hash):
                 raise OfferChanged("the dataset has another schema than when the query was submitted", hint="submit it again")
             await self._until_admitted(offer)
 
         # 2. No early end: a hospital that is slow to decide would be left out for the speed of the others.
         async with self._step(offer, Round.DECISION):
-            decided = await self._collect(offer, Round.DECISION, [], everybody)
+            decided = await self._collect(offer, Round.DECISION, [], everybody, earlier=earlier)
             committee = await self._admitted(offer, decided, quorum.committee(consortium, offer, decided))
             for index, decision in committee.decisions.items():
                 name = consortium.member(index).name
@@ -146,22 +168,18 @@ class Pipeline:
             if all(cell is None for cell in statement.predicate.aggregate.cells):
                 raise CohortTooSmall("no cell of the answer reaches the minimum cohort", hint="ask about a larger group")
 
-        # 8. What is stored here is what is posted, whatever happens from now on.
-        async with self._step(offer, "bundle"):
-            bundle = await _off_loop(
-                assemble_bundle,
-                consortium=consortium,
-                statement=statement,
-                signatures=signatures,
-                registrations=await _off_loop(self.catalogue.registrations),
-                contributions=quorum.contributions(consortium, offer, dealt),
-                proofs=proofs_of(consortium, offer, dealt),
-                decisions=list(committee.messages.values()),
-                freezes=list(frozen.messages.values()),
-            )
-            await self._verify(bundle)
-            digest = statement_digest(statement).hex()
-            return await _off_loop(self.queries.attest, offer.query_id, bundle.encoded, digest)
+        bundle = await _off_loop(
+            assemble_bundle,
+            consortium=consortium,
+            statement=statement,
+            signatures=signatures,
+            registrations=await _off_loop(self.catalogue.registrations),
+            contributions=quorum.contributions(consortium, offer, dealt),
+            proofs=proofs_of(consortium, offer, dealt),
+            decisions=list(committee.messages.values()),
+            freezes=list(frozen.messages.values()),
+        )
+        return statement, plan, bundle
 
     async def _until_admitted(self, offer: Offer) -> None:
         """Wait a moment for members that have not verified the tables yet, so that they are not absent from the verdicts."""
@@ -231,6 +249,7 @@ class Pipeline:
         inputs: Collection[SignedMessage],
         members: Collection[int],
         enough: Enough | None = None,
+        earlier: Sequence[Bundle] = (),
     ) -> RoundResult:
         self._check_expiry(offer)
         now = self.clock.now()
@@ -238,6 +257,7 @@ class Pipeline:
             offer.query_id,
             round_,
             offer=offer if round_ is Round.DECISION else None,
+            earlier=_attested(earlier[-1]) if earlier else None,
             inputs=sorted(inputs, key=lambda message: (_ORDER[message.round], message.sender)),
             members=members,
             deadline=min(now + getattr(self.settings.rounds, str(round_)), offer.expires_at),
@@ -275,8 +295,17 @@ class Pipeline:
                 await following
 
     async def _tell(self, offer: Offer, event: Event) -> None:
-        await _off_loop(self.queries.record, offer.query_id, [event], now=int(self.clock.now()))
-        self.bell.ring(offer.query_id)
+        """Record an event of the query; the buyer knows it by the id of its first round."""
+        told = progress.in_round(event, len(offer.earlier) + 1)
+        await _off_loop(self.queries.record, offer.first_query_id, [told], now=int(self.clock.now()))
+        self.bell.ring(offer.first_query_id)
+
+
+def _attested(bundle: Bundle) -> Attested:
+    """What members are shown of an earlier round."""
+    return Attested(
+        statement=bundle.payload.hex(), signatures=tuple(signature.hex() for signature in bundle.signatures.values())
+    )
 
 
 async def _off_loop(work: Callable[..., T], /, *arguments: Any, **named: Any) -> T:

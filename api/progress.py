@@ -50,6 +50,11 @@ def step(name: str) -> Event:
     return Event(f"step:{name}", {"kind": "step", "step": name})
 
 
+def in_round(event: Event, number: int) -> Event:
+    """The event, as one of the n-th round of a query. Those of the first are told as if it were the only one."""
+    return event if number == 1 else Event(f"{event.name}#{number}", {**event.data, "number": number})
+
+
 def hospital(name: str, round_: Round, state: str, reason: str | None = None) -> Event:
     """A hospital was asked for its message of a round, answered, refused it, or stayed silent."""
     return _about(f"{round_}:{name}:{state}", name, str(round_), state, reason)

@@ -10,6 +10,7 @@ Specification: docs/spec/08-attestation.md, "Bundle"; envelope: github.com/secur
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -20,6 +21,7 @@ from protocol.document import Document
 from protocol.identifiers import Address, Hex32, HexBytes
 from protocol.messages import SignedContribution, SignedMessage
 from protocol.parameters import MAX_MEMBERS
+from protocol.query import MAX_EARLIER_ROUNDS
 from protocol.statement import PAYLOAD_TYPE
 
 MAX_BUNDLE_BYTES: Final = 64 << 20
@@ -82,6 +84,7 @@ class Bundle(Document):
     decisions: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # all, in order of sender
     freezes: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # at least a quorum, in order of sender
     record: ChainRecord | None
+    earlier: Annotated[tuple["Bundle", ...], Field(max_length=MAX_EARLIER_ROUNDS)] = ()  # of the earlier rounds, not posted
 
     @property
     def payload(self) -> bytes:
@@ -101,5 +104,9 @@ class Bundle(Document):
 
 def with_record(bundle: Bundle, record: ChainRecord) -> Bundle:
     """The bundle after its answer was posted."""
-    members = {name: getattr(bundle, name) for name in Bundle.model_fields}
-    return Bundle(**{**members, "record": record})
+    return bundle.model_copy(update={"record": record})
+
+
+def with_earlier(bundle: Bundle, earlier: Sequence[Bundle]) -> Bundle:
+    """The bundle of a query's last round, with those of the rounds before it."""
+    return bundle.model_copy(update={"earlier": tuple(earlier)})

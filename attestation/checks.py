@@ -86,6 +86,17 @@ class Examination:
         self._outcomes: dict[Check[Any], Any] = {}
         self._failures: dict[Check[Any], VerificationFailed] = {}
 
+    def nested(self, data: bytes, datasets: Mapping[str, bytes]) -> "Examination":
+        """The examination of a bundle inside this one, by the same trust and with the same packages and some more."""
+        return Examination(
+            data,
+            self.trust,
+            {**self.datasets, **datasets},
+            backend=self.backend,
+            threads=self.threads,
+            admitted=self.admitted,
+        )
+
     def of(self, check: Check[T]) -> T:
         """The outcome of `check`. Raises the VerificationFailed of it or of a check that it needs."""
         if check in self._failures:

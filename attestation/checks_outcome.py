@@ -1,19 +1,15 @@
-"""Checks 13 to 16: what was frozen, and that the answer follows from what the hospitals committed to."""
+"""Checks 13 to 15: what was frozen, and that the cells are what the hospitals committed to."""
 
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
-from attestation.checks_proof import proofs
 from attestation.checks_query import check_senders, offer, plan
 from attestation.statement import (
     check_suppression,
     decisions_digest,
     representation_indices,
-    result_digest,
     total_commitment,
     visible_cells,
 )
-from circuits.finish import finish
-from circuits.result import ResultTable
 from protocol.messages import Freeze, Round
 from protocol.signatures import open_message
 
@@ -78,16 +74,3 @@ def aggregate(examination: Examination) -> None:
         context=bytes.fromhex(predicate.freeze),
         proof=bytes.fromhex(opened.representation),
     )
-
-
-@check(16, "result", "The table is computed from the cells by public formulas, and it is the statement's subject.")
-def result(examination: Examination) -> ResultTable:
-    compiled, cells = examination.of(plan), examination.of(disclosure)
-    # The formulas are for what tables can hold, and only now are these cells sums over rows that obey the schema.
-    examination.of(proofs)
-    examination.of(aggregate)
-    stated = examination.of(statement)
-    minimum = stated.predicate.minimum_cohort
-    if result_digest(compiled, cells, minimum) != stated.subject[0].result.sha256:
-        raise Refused("the table that follows from the cells is not the subject of the statement")
-    return finish(compiled, cells, minimum)

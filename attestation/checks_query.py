@@ -8,10 +8,10 @@ from attestation.bundle import Bundle
 from attestation.checks import Examination, Refused, check
 from attestation.checks_identity import consortium, form, statement
 from attestation.statement import member_logs
-from circuits.plan import Plan, compile_query
+from circuits.offered import plan_of
+from circuits.plan import Plan
 from circuits.registered_schema import read_schema
 from circuits.schema import Schema
-from circuits.sql import parse
 from protocol import canonical
 from protocol.consortium import Consortium
 from protocol.messages import Decision, Round, SignedMessage
@@ -135,7 +135,7 @@ def datasets(examination: Examination) -> Schema:
 @check(10, "plan", "The SQL of the offer, compiled again over the registered schema, is the plan that was answered.")
 def plan(examination: Examination) -> Plan:
     predicate, schema = examination.of(statement).predicate, examination.of(datasets)
-    compiled = compile_query(parse(examination.of(offer).sql, schema), schema)
+    compiled = plan_of(examination.of(offer), schema)
     if compiled.hash != predicate.plan_hash:
         raise Refused("the query compiles to another plan than the one that was answered")
     if compiled.cells != predicate.cell_count:

@@ -15,9 +15,10 @@ from attestation.bundle import Bundle, ChainRecord
 from attestation.checks import Check, Examination
 from attestation.checks_chain import record
 from attestation.checks_identity import consortium, form, parameters, signatures, statement
-from attestation.checks_outcome import aggregate, disclosure, freeze, result
+from attestation.checks_outcome import aggregate, disclosure, freeze
 from attestation.checks_proof import admission, contributions, proofs
 from attestation.checks_query import datasets, offer, participants, plan
+from attestation.checks_result import result
 from attestation.trust import Trust
 from circuits.result import ResultTable
 from protocol.consortium import Consortium, Member

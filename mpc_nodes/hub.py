@@ -27,6 +27,7 @@ from protocol.errors import ProofwardError
 from protocol.messages import Deal, Decision, Endorsement, Freeze, Opening, Refusal, Round, SignedMessage, Verdict
 from protocol.query import Offer
 from protocol.relay import LIMITS, ExplainReply, ExplainRequest, RoundReply, RoundRequest, TransferKind, max_deal_bytes
+from protocol.statement import Attested
 
 _BODIES: Final[dict[Round, type[Document]]] = {
     Round.DECISION: Decision,
@@ -162,6 +163,7 @@ class Hub:
         round_: Round,
         *,
         offer: Offer | None,
+        earlier: Attested | None = None,
         inputs: Sequence[SignedMessage],
         members: Iterable[int],
         deadline: float,
@@ -173,6 +175,7 @@ class Hub:
         The round closes when every member answered, at the deadline, or `grace` seconds after there is `enough`.
 
         Args:
+            earlier: with an offer that continues a query, the statement that it continues.
             inputs: what the members receive, at most 2n messages.
             deadline: Unix seconds. A round that was asked before a restart keeps its first deadline.
             enough: a number of messages, or a predicate on them, by sender.
@@ -184,7 +187,9 @@ class Hub:
         key = (query_id, round_)
         if key in self._open:
             raise RoundConflict(f"round {round_} of this query is being collected")
-        request = RoundRequest(round=round_, query_id=query_id, offer=offer, inputs=tuple(inputs), deadline=int(deadline))
+        request = RoundRequest(
+            round=round_, query_id=query_id, offer=offer, earlier=earlier, inputs=tuple(inputs), deadline=int(deadline)
+        )
         if len(request.encoded) > LIMITS[TransferKind.REQUEST]:
             raise TransferInvalid(f"the inputs of round {round_} are larger than a transfer may be")
         asked = tuple(sorted({self.consortium.member(index).index for index in members}))

@@ -122,6 +122,7 @@ class Node:
         verdict_: decision.Consent | ProofwardError
         try:
             offered = self._read(offer)
+            decision.check_history(identity, offered, request.earlier)
             keys = decision.new_keys(identity.consortium, self._entropy)
             verdict_ = self._consent(offered)
         except ProofwardError as error:
@@ -258,7 +259,7 @@ class Node:
                 columns=frozenset(plan.columns_used),
                 aggregates=frozenset(str(function) for function, _ in plan.aggregates_used),
                 cells=plan.cells,
-                recent=recent,
+                recent=0 if offer.earlier else recent,  # a query that has begun is not stopped in the middle
             )
         )
         # A table that became valid after the question could have been made for it.

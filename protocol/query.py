@@ -5,16 +5,34 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from protocol.document import Document
-from protocol.identifiers import Hex32, Name
-from protocol.parameters import PROTOCOL_VERSION
+from protocol.identifiers import Decimal, Hex32, Name
+from protocol.parameters import MAX_CELLS, MAX_MEMBERS, PROTOCOL_VERSION
 
 MAX_SQL_CHARACTERS = 10_000
+MAX_EARLIER_ROUNDS = 16
 
 Publication = Literal["digest", "aggregate"]  # what reaches the chain: a salted digest, or the opened cells, checked there
 
 
+class RoundPart(Document):
+    """One hospital's part in an earlier round."""
+
+    hospital: int
+    root: Hex32  # dataset root
+
+
+class EarlierRound(Document):
+    """What an earlier round of the same query opened: the plan of the next one is a function of it."""
+
+    statement: Hex32  # digest of the attested statement
+    query_id: Hex32
+    cells: Annotated[tuple[Decimal | None, ...], Field(max_length=MAX_CELLS)]
+    minimum_cohort: int
+    parts: Annotated[tuple[RoundPart, ...], Field(max_length=MAX_MEMBERS)]  # the same hospitals and tables answer every round
+
+
 class Offer(Document):
-    """One query as offered to the hospitals. Its digest names it in every later message."""
+    """One round of a query as offered to the hospitals; most queries have one. Its digest names it in every later message."""
 
     type: Literal["proofward/offer/v1"] = "proofward/offer/v1"
     protocol: Literal["proofward/v1"] = PROTOCOL_VERSION
@@ -30,3 +48,9 @@ class Offer(Document):
     publication: Publication
     submitted_at: Annotated[int, Field(ge=0)]  # Unix seconds
     expires_at: Annotated[int, Field(ge=0)]  # Unix seconds; no node answers a round of this query afterwards
+    earlier: Annotated[tuple[EarlierRound, ...], Field(max_length=MAX_EARLIER_ROUNDS)] = ()  # first to last
+
+    @property
+    def first_query_id(self) -> str:
+        """The query id of the first round, by which buyers know the query."""
+        return self.earlier[0].query_id if self.earlier else self.query_id

@@ -23,6 +23,7 @@ from protocol.identifiers import ErrorCode, Hex32
 from protocol.messages import MAX_BODY_BYTES, Refusal, Round, SignedMessage
 from protocol.parameters import MAX_MEMBERS
 from protocol.query import Offer
+from protocol.statement import Attested
 
 MAX_TRANSFER_BYTES: Final = 64 << 20
 PART_BYTES: Final = 1 << 20  # of every part but the last, which may be shorter
@@ -48,6 +49,7 @@ class RoundRequest(Document):
     round: Round
     query_id: Hex32
     offer: Offer | None  # in the first round only
+    earlier: Attested | None = None  # with an offer that continues a query: the statement that it continues
     inputs: Annotated[tuple[SignedMessage, ...], Field(max_length=2 * MAX_MEMBERS)]
     deadline: Annotated[int, Field(ge=0)]  # Unix seconds: afterwards the hub goes on without this member
 

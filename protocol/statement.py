@@ -11,6 +11,7 @@ from pydantic import Field
 from protocol.document import Document
 from protocol.identifiers import Address, Decimal, Hex32, Hex64, HexBytes
 from protocol.messages import LeftOut
+from protocol.parameters import MAX_MEMBERS
 from protocol.query import Offer
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -98,6 +99,13 @@ class Predicate(Document):
     logs: tuple[MemberLog, ...]  # of every member that decided, in order of hospital
     aggregate: Aggregate
     assurance: Assurance
+
+
+class Attested(Document):
+    """An encoded statement with signatures of members, as it is passed on to members that may not have made it."""
+
+    statement: HexBytes
+    signatures: Annotated[tuple[HexBytes, ...], Field(max_length=MAX_MEMBERS)]  # 65 bytes each, EIP-712
 
 
 class Statement(Document):

@@ -8,9 +8,9 @@ Specification: docs/spec/06-rounds.md, "Decision".
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from circuits.plan import compile_query
+from attestation.rounds import check_continues
+from circuits.offered import plan_of
 from circuits.schema import Schema
-from circuits.sql import parse
 from mpc_nodes.errors import ConsortiumDiffers, OfferExpired, OfferPlanDiffers, OfferSchemaDiffers, RoundInputsInvalid
 from mpc_nodes.rounds.inputs import receive as receive_messages
 from mpc_nodes.sealing import check_public_key, new_private_key, public_key
@@ -19,6 +19,7 @@ from protocol.consortium import Consortium
 from protocol.errors import ProofwardError
 from protocol.messages import Decision, LogHead, Round, SignedMessage
 from protocol.query import Offer
+from protocol.statement import Attested
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,15 @@ def read_offer(offer: Offer, schema: Schema) -> Offered:
     """
     if schema.hash != offer.schema_hash:
         raise OfferSchemaDiffers(f"the offer is not about the schema of {offer.dataset} that is registered here")
-    plan = compile_query(parse(offer.sql, schema), schema)
+    plan = plan_of(offer, schema)
     if plan.hash != offer.plan_hash:
         raise OfferPlanDiffers("the SQL of the offer does not compile to the plan that the offer names")
     return Offered(offer=offer, schema=schema, plan=plan)
+
+
+def check_history(identity: Identity, offered: Offered, attested: Attested | None) -> None:
+    """Check that a later round follows from the earlier ones. Raises RoundsInvalid."""
+    check_continues(identity.consortium, offered.offer, attested, offered.schema)
 
 
 def new_keys(consortium: Consortium, entropy: Callable[[int], bytes]) -> OneTimeKeys:

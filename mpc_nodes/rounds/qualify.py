@@ -3,9 +3,10 @@
 Specification: docs/spec/06-rounds.md, "Qualification"; the numbers below are its steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from circuits.errors import RoundsInvalid
 from mpc_nodes.errors import (
     CitationInvalid,
     ComplaintFalse,
@@ -24,7 +25,7 @@ from mpc_nodes.sealing import public_key
 from mpc_nodes.session import Decisions, PublicDeal, ReceivedDeal
 from protocol.consortium import Consortium
 from protocol.errors import ProofwardError
-from protocol.messages import DealCheck, Freeze, LeftOut, Round, Verdict
+from protocol.messages import Contribution, DealCheck, Freeze, LeftOut, Round, Verdict
 from protocol.query import Offer
 from protocol.signatures import SignatureInvalid, verify_message_signature
 
@@ -63,6 +64,7 @@ def qualify(
         QuorumMissing: fewer than a quorum of verdicts count.
         ShareMissing: this node has no deal of a dealer that reaches step 6.
         TooFewHospitals: nobody is left.
+        RoundsInvalid: the hospitals or their tables are not those of the earlier rounds.
     """
     found = _Findings()
     for member in sorted(verdicts.malformed):
@@ -78,6 +80,7 @@ def qualify(
         else:
             found.left_out[dealer] = reason
     qualified = _without_unmet_wishes(decisions, qualified, found)
+    _check_same_hospitals(offer, [_public(deals[dealer]).contribution for dealer in qualified])
     return Freeze(
         offer=offer.digest,
         decisions=decisions.digest,
@@ -165,6 +168,17 @@ def _without_unmet_wishes(decisions: Decisions, qualified: list[int], found: _Fi
             qualified.remove(dealer)
             found.left_out[dealer] = TooFewHospitals.code
     raise TooFewHospitals("fewer hospitals qualify than their policies ask for")
+
+
+def _check_same_hospitals(offer: Offer, contributions: Sequence[Contribution]) -> None:
+    """A later round looks closer at the sum that an earlier one opened: it has to be of the same tables."""
+    if not offer.earlier:
+        return
+    found = [(contribution.hospital, contribution.root) for contribution in contributions]
+    if found != [(part.hospital, part.root) for part in offer.earlier[-1].parts]:
+        raise RoundsInvalid(
+            "not the same hospitals and tables answer as in the earlier rounds", hint="submit the query again"
+        )
 
 
 def _is_upheld(
