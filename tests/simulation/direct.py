@@ -19,7 +19,9 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account import Account
 
+from attestation.rounds import next_offer
 from circuits.encode import RowSource
+from circuits.offered import plan_of
 from circuits.plan import compile_query
 from circuits.schema import Schema, parse_schema
 from circuits.sql import parse
@@ -39,7 +41,7 @@ from protocol.messages import Endorsement, Refusal, Round, SignedMessage
 from protocol.query import Offer, Publication
 from protocol.relay import RoundReply, RoundRequest
 from protocol.signatures import open_message
-from protocol.statement import ChainAnchor, Statement
+from protocol.statement import Attested, ChainAnchor, Statement
 from prover.package import decode_package
 from tests.simulation.members import Members
 
@@ -72,7 +74,7 @@ buyers = ["acme"]
 purposes = ["research"]
 datasets = ["survey"]
 columns = ["*"]
-aggregates = ["COUNT", "SUM", "AVG", "VAR_SAMP"]
+aggregates = ["COUNT", "SUM", "AVG", "VAR_SAMP", "MEDIAN", "MIN", "MAX"]
 publication = ["digest", "aggregate"]
 
 [limits]
@@ -244,21 +246,29 @@ class World:
         }
         return Offer(**(members | changes))
 
-    def request(self, offer: Offer, round_: Round, inputs: Iterable[SignedMessage] = ()) -> RoundRequest:
+    def request(
+        self, offer: Offer, round_: Round, inputs: Iterable[SignedMessage] = (), earlier: Attested | None = None
+    ) -> RoundRequest:
         first = round_ is Round.DECISION
         return RoundRequest(
             round=round_,
             query_id=offer.query_id,
             offer=offer if first else None,
+            earlier=earlier if first else None,
             inputs=tuple(inputs),
             deadline=self.now + 60,
         )
 
     def ask(
-        self, offer: Offer, round_: Round, inputs: Iterable[SignedMessage] = (), members: Iterable[int] | None = None
+        self,
+        offer: Offer,
+        round_: Round,
+        inputs: Iterable[SignedMessage] = (),
+        members: Iterable[int] | None = None,
+        earlier: Attested | None = None,
     ) -> "Answers":
         """One round of `members`, all of them by default."""
-        request = self.request(offer, round_, inputs)
+        request = self.request(offer, round_, inputs, earlier)
         asked = self.indices if members is None else tuple(members)
         return Answers({index: self.node(index).handle(request) for index in asked})
 
@@ -289,6 +299,7 @@ class Run:
     world: World
     offer: Offer
     answers: dict[Round, Answers] = field(default_factory=dict)
+    earlier: Attested | None = None
 
     def inputs(self, round_: Round) -> tuple[SignedMessage, ...]:
         """What an honest hub sends with the request of a round."""
@@ -300,7 +311,7 @@ class Run:
         return usable(self.world.consortium, self.offer, before) if round_ is Round.DEAL else before
 
     def step(self, round_: Round, members: Iterable[int] | None = None) -> Answers:
-        answers = self.world.ask(self.offer, round_, self.inputs(round_), members)
+        answers = self.world.ask(self.offer, round_, self.inputs(round_), members, self.earlier)
         self.answers[round_] = answers
         return answers
 
@@ -311,6 +322,21 @@ class Run:
         for round_ in ROUNDS[ROUNDS.index(start) :]:
             self.step(round_, members(round_))
         return self
+
+    def attested(self) -> Attested:
+        """The statement with the signatures of all who endorse it."""
+        endorsements = [
+            open_message(self.world.consortium, message, Round.ATTEST, self.offer.query_id, Endorsement)
+            for message in self.answers[Round.ATTEST].messages
+        ]
+        signatures = tuple(endorsement.signature for endorsement in endorsements)
+        return Attested(statement=self.statement().encoded.hex(), signatures=signatures)
+
+    def following(self) -> "Run | None":
+        """The next round of the query, not yet asked; None if this was the last."""
+        statement = self.statement()
+        offer = next_offer(statement, plan_of(self.offer, SCHEMA))
+        return None if offer is None else Run(self.world, offer, earlier=self.attested())
 
     def statement(self) -> Statement:
         """The statement that at least t+1 members endorse; nobody may endorse another."""

@@ -121,7 +121,7 @@ BAD = {
     "empty list": (RULE.replace('["research"]', "[]"), "allow.0.purposes"),
     "a name that is no name": (RULE.replace('"acme"', '"Acme Ltd"'), "allow.0.buyers.0"),
     "text for a list": (RULE.replace('["research"]', '"research"'), "allow.0.purposes"),
-    "unknown aggregate": (RULE.replace('"AVG"', '"MEDIAN"'), "allow.0.aggregates.1"),
+    "unknown aggregate": (RULE.replace('"AVG"', '"MODE"'), "allow.0.aggregates.1"),
     "unknown publication": (RULE.replace('"digest"', '"everything"'), "allow.0.publication.0"),
     "star and a name": (RULE.replace('["sex", "age"]', '["*", "age"]'), "columns"),
     "a number as text": ("[limits]\nminimum_cohort = '10'\n", "limits.minimum_cohort"),

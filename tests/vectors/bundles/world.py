@@ -4,7 +4,7 @@ Everything that looks random comes from SHA-256 over a counter, so an answer is 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -14,14 +14,16 @@ from eth_utils.address import to_checksum_address
 
 import prover
 from attestation.assemble import assemble_bundle
-from attestation.bundle import Bundle, ChainRecord, Transaction
+from attestation.bundle import Bundle, ChainRecord, Transaction, with_earlier
 from attestation.evidence import encode_evidence
 from attestation.record import describe_transaction
+from attestation.rounds import next_offer
 from attestation.sign import ChainCall, chain_call, register_call, sign_statement
 from attestation.statement import build_statement, decisions_digest
 from attestation.trust import Trust, trust_in
 from circuits.chunk import EncodedChunk
 from circuits.encode import encode_chunks
+from circuits.offered import plan_of
 from circuits.plan import Plan, compile_query
 from circuits.schema import Schema, parse_schema
 from circuits.sql import parse
@@ -224,6 +226,7 @@ class Answer:
         prove: changes a hospital's proof before it names it.
         edit: changes any document before its author signs it. What comes later is built on the changed document, so that
             the bundle is consistent in itself: the lie of a whole consortium.
+        before: the earlier rounds of the same query; `offered` is the offer of this one.
     """
 
     world: World
@@ -238,13 +241,27 @@ class Answer:
     lie: Callable[[int, list[int]], list[int]] = lambda _, cells: cells
     prove: Callable[[int, bytes], bytes] = lambda _, proof: proof
     edit: Edit = lambda document: document
+    before: tuple["Answer", ...] = ()
+    offered: Offer | None = None
 
     @cached_property
     def plan(self) -> Plan:
+        if self.offered is not None:
+            return plan_of(self.offered, self.world.schema)
         return compile_query(parse(self.sql, self.world.schema), self.world.schema)
 
     @cached_property
+    def following(self) -> "Answer | None":
+        """The next round; None if this is the last."""
+        offer = next_offer(self.statement, self.plan)
+        if offer is None:
+            return None
+        return replace(self, label=f"{self.label}, next", before=(*self.before, self), offered=offer)
+
+    @cached_property
     def offer(self) -> Offer:
+        if self.offered is not None:
+            return self.edit(self.offered)
         offer = Offer(
             consortium=self.world.consortium.digest,
             query_id=Stream(f"query id {self.label}")(32).hex(),
@@ -385,7 +402,8 @@ class Answer:
 
     @cached_property
     def bundle(self) -> Bundle:
-        return self.bundle_of(self.statement)
+        alone = self.bundle_of(self.statement)
+        return with_earlier(alone, [answer.bundle_of(answer.statement) for answer in self.before])
 
     def bundle_of(self, statement: Statement) -> Bundle:
         """`statement`, signed by every member, with the evidence of this answer."""
