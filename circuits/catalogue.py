@@ -4,9 +4,15 @@ from typing import Final
 
 from circuits.aggregates import AGGREGATES, ORDER_STATISTICS
 from circuits.analysis import Analysis
-from circuits.statistics import histogram
+from circuits.statistics import histogram, survival
 
-ANALYSES: Final[dict[str, Analysis]] = {analysis.name: analysis for analysis in (histogram.HISTOGRAM,)}
+ANALYSES: Final[dict[str, Analysis]] = {
+    analysis.name: analysis
+    for analysis in (
+        histogram.HISTOGRAM,
+        survival.SURVIVAL,
+    )
+}
 
 NAMES: Final = (*map(str, AGGREGATES), *map(str, ORDER_STATISTICS), *ANALYSES)
 """The names that a policy allows or does not."""

@@ -35,6 +35,7 @@ class Families:
         self._families: list[CellFamily] = []
         self._by_terms: dict[tuple[int, tuple[Term, ...], tuple[Cohort, ...] | None], int] = {}
         self._by_summand: dict[tuple[int, Summand], int] = {}
+        self._by_cohorts: dict[tuple[int, Summand], int] = {}  # those that were asked for with cohorts of their own
         self._grids: list[Grid] = []
         chosen: dict[str, CodeSet] = {}
         rest: list[Condition] = []
@@ -68,7 +69,7 @@ class Families:
     @property
     def index(self) -> dict[tuple[int, Summand], int]:
         """The family of each summand that was asked for over the rows that count, by grid."""
-        return dict(self._by_summand)
+        return {**self._by_cohorts, **self._by_summand}
 
     def grid(self, axes: Grid) -> int:
         """The number of a grid."""
@@ -106,8 +107,7 @@ class Families:
         known = self._by_terms.get((grid, terms, given))
         if known is None:
             known = self._add(summand * within, grid, terms, given)
-        if given is None:
-            self._by_summand[key] = known
+        (self._by_summand if given is None else self._by_cohorts)[key] = known
         return known
 
     def first(self, family: int) -> int:
