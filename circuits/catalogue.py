@@ -4,12 +4,13 @@ from typing import Final
 
 from circuits.aggregates import AGGREGATES, ORDER_STATISTICS
 from circuits.analysis import Analysis
-from circuits.statistics import histogram, survival
+from circuits.statistics import histogram, linear, survival
 
 ANALYSES: Final[dict[str, Analysis]] = {
     analysis.name: analysis
     for analysis in (
         histogram.HISTOGRAM,
+        linear.LINEAR,
         survival.SURVIVAL,
     )
 }

@@ -5,16 +5,17 @@ from itertools import product as combinations
 from math import prod
 from typing import Final
 
-from circuits.cells import CellFamily, Cohort, Form, Grid, Group, Protection, Term
+from circuits.cells import Bins, CellFamily, Cohort, Form, Grid, Group, Protection, Term
 from circuits.codeset import CodeSet
-from circuits.columns import Column, Value
+from circuits.columns import Column
+from circuits.columns import Value as ColumnValue
 from circuits.errors import PlanTooComplex
 from circuits.forms import PRESENT_FORM, code_form, table_form
-from circuits.polynomial import Monomial
+from circuits.polynomial import Monomial, Polynomial
 from circuits.predicate import All, Atom, Condition, conjuncts, indicator, normalise
 from circuits.query import Predicate
 from circuits.schema import Schema
-from circuits.summand import ROWS, Summand
+from circuits.summand import ROWS, Code, Summand, Value
 from protocol.parameters import MAX_CELLS
 
 QUERY_GRID: Final = 0  # that of GROUP BY
@@ -36,19 +37,22 @@ class Families:
         self._by_terms: dict[tuple[int, tuple[Term, ...], tuple[Cohort, ...] | None], int] = {}
         self._by_summand: dict[tuple[int, Summand], int] = {}
         self._by_cohorts: dict[tuple[int, Summand], int] = {}  # those that were asked for with cohorts of their own
+        self._together: dict[int, tuple[Cohort, ...]] = {}
         self._grids: list[Grid] = []
+        self._possible: dict[str, CodeSet] = {}  # what WHERE leaves of a column
         chosen: dict[str, CodeSet] = {}
         rest: list[Condition] = []
         for part in conjuncts(normalise(where, schema)):
+            if isinstance(part, Atom):
+                self._possible[part.column.name] = part.codes
             if isinstance(part, Atom) and part.column.name in group_by and len(part.column.digits) == 1:
                 chosen[part.column.name] = part.codes
             else:
                 rest.append(part)
         self.groups = tuple(plain_group(schema.column(name), chosen.get(name)) for name in group_by)
-        for name in known:
-            column = schema.column(name)
-            rest.append(Atom(column, CodeSet(((0, column.size),), False)))
-        self._counted = indicator(All(tuple(rest)), self._digits)
+        self._where = tuple(rest)
+        self._known = tuple(schema.column(name) for name in known)
+        self._counted: dict[tuple[str, ...], Polynomial] = {}
         self.family(ROWS, self.grid(self.groups))
 
     @property
@@ -101,7 +105,7 @@ class Families:
         key = (grid, summand * within)
         if cohorts is None and key in self._by_summand:
             return self._by_summand[key]
-        polynomial = self._counted * (summand * within).polynomial(self.schema, self._digits)
+        polynomial = self._rows_for(summand * within) * (summand * within).polynomial(self.schema, self._digits)
         terms = tuple(self._term(monomial, coefficient) for monomial, coefficient in polynomial.terms)
         given = None if cohorts is None else tuple(cohorts)
         known = self._by_terms.get((grid, terms, given))
@@ -109,6 +113,46 @@ class Families:
             known = self._add(summand * within, grid, terms, given)
         (self._by_summand if given is None else self._by_cohorts)[key] = known
         return known
+
+    def together(self, summand: Summand, grid: int) -> int:
+        """The index of a family whose cells are opened all or none, by the rows of each key of a grid of plain groups.
+
+        For statistics that need them all. One that is missing would follow from the others and the number of all rows. A
+        key that WHERE excludes has no rows, as everybody knows, and holds nothing back.
+
+        Args:
+            summand: not NULL in any row that counts.
+
+        Raises:
+            PlanTooComplex: too many cells, terms or factors.
+        """
+        axes = self._grids[grid]
+        if not axes:
+            return self.family(summand, grid)
+        if grid not in self._together:
+            possible = [self._possible_codes(axis) for axis in axes]
+            size = prod(len(axis.values) for axis in axes)
+            places = [place for place, key in enumerate(combinations(*possible)) if all(key)]
+            self._together[grid] = tuple(Cohort(Protection.SUPPORT, self._next + place, size) for place in places)
+            self.family(ROWS, grid, cohorts=self._together[grid])
+        return self.family(summand, grid, cohorts=self._together[grid])
+
+    def _rows_for(self, summand: Summand) -> Polynomial:
+        """1 for the rows that count. Where a value of several digits is NULL the summand is 0, without one more factor."""
+        values = {factor.column for factor in summand.factors if isinstance(factor, Code | Value)}
+        known = tuple(column for column in self._known if column.name not in values or len(column.digits) == 1)
+        names = tuple(column.name for column in known)
+        if names not in self._counted:
+            atoms = (Atom(column, CodeSet(((0, column.size),), False)) for column in known)
+            self._counted[names] = indicator(All((*self._where, *atoms)), self._digits)
+        return self._counted[names]
+
+    def _possible_codes(self, axis: Group | Bins) -> list[bool]:
+        chosen = self._possible.get(axis.column)
+        if chosen is None or not isinstance(axis, Group):
+            return [True] * len(axis.values)
+        known = [any(low <= code < high for low, high in chosen.intervals) for code in axis.codes]
+        return known + [chosen.null] * axis.null
 
     def first(self, family: int) -> int:
         """The index of the first cell of a family."""
@@ -157,7 +201,7 @@ def plain_group(column: Column, chosen: CodeSet | None = None) -> Group:
     return Group(column.name, column.digits, codes, known.null, values, column.type)
 
 
-def keys_of(grid: Grid) -> tuple[tuple[Value | tuple[Value, Value] | None, ...], ...]:
+def keys_of(grid: Grid) -> tuple[tuple[ColumnValue | tuple[ColumnValue, ColumnValue] | None, ...], ...]:
     """The keys of each cell of a family over this grid, in the order of the cells; one empty key without axes."""
     return tuple(combinations(*(axis.values for axis in grid)))
 
