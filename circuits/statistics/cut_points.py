@@ -4,7 +4,8 @@ The cut points stand in a balanced binary tree: the middle one first, then those
 cut point c has two coarser neighbours a < c < b, or the ends of the column. What is counted below c is opened only if at
 least the minimum cohort of everything protected lies in [a, c), and in [c, b). So between any two cut points that are opened
 there are that many: of the two, the finer one has the other, or a point in between, as a neighbour. Where people are many the
-opened cut points are dense, where they are few a step is wide. With a minimum of 1 every cut point is opened.
+opened cut points are dense, where they are few a step is wide. What is counted in all is opened only if there are enough of
+everything protected, too: nothing that is closed follows from what is opened. With a minimum of 1 every cut point is opened.
 
 The counts of [a, c) and [c, b) are cells of the plan that are never opened themselves: they are protected by a count of
 nobody, which no minimum cohort allows.
@@ -13,6 +14,7 @@ nobody, which no minimum cohort allows.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from circuits.analysis import Answer
 from circuits.cells import Bins, Cohort, Grid, Group, Protection
@@ -21,7 +23,7 @@ from circuits.columns import Column
 from circuits.families import Families, keys_of
 from circuits.summand import Summand, Within
 
-FAMILIES_PER_CUT = 2  # hidden counts on either side, for each thing that is protected
+SIDES: Final = 2  # of a cut point
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class CutPoints:
     Attributes:
         bounds: 0, the cut points, and the size of the column, ascending.
         groups: the grid of the groups.
-        counted: indicators of what is counted.
+        counted: what is counted, or added up.
         protected: those of which a step has at least the minimum cohort; of others it may have fewer.
     """
 
@@ -65,27 +67,26 @@ class CutPoints:
     @staticmethod
     def cells(groups: int, bins: int, counted: int, protected: int) -> int:
         """How many cells are needed."""
-        return groups * (bins - 1) * (counted + FAMILIES_PER_CUT * protected) + groups * (counted + 1) + 2
+        return groups * (bins - 1) * (counted + SIDES * protected) + groups * (counted + protected) + 2
 
     def request(self, families: Families) -> None:
         """Ask for the cells. Raises PlanTooComplex."""
-        whole = families.grid(self.groups)
+        nobody = families.first(families.family(Summand((Within(self.column.name, CodeSet((), False)),))))
+        whole = self._protection(families, nobody, self.groups)
         for summand in self.counted:
-            families.family(summand, whole)
+            families.family(summand, families.grid(self.groups), cohorts=whole)
         if len(self.bounds) <= 2:
             return
-        nobody = families.first(families.family(Summand((Within(self.column.name, CodeSet((), False)),))))
-        size = len(keys_of(self._below))
-        hidden = Cohort(Protection.SUPPORT, nobody, size)
-        cohorts = []
-        for side in (self._left, self._right):
-            grid = families.grid((*self.groups, side))
-            for summand in self.protected:
-                family = families.family(summand, grid, cohorts=[hidden])
-                cohorts.append(Cohort(Protection.SUPPORT, families.first(family)))
+        sides = [self._protection(families, nobody, (*self.groups, side)) for side in (self._left, self._right)]
         # After the hidden ones: of a single cut point, what is on its left is what is below it.
         for summand in self.counted:
-            families.family(summand, families.grid(self._below), cohorts=cohorts)
+            families.family(summand, families.grid(self._below), cohorts=[*sides[0], *sides[1]])
+
+    def _protection(self, families: Families, nobody: int, axes: Grid) -> list[Cohort]:
+        """Counts of what is protected, never opened themselves, to protect others."""
+        hidden = Cohort(Protection.SUPPORT, nobody, len(keys_of(axes)))
+        protectors = [families.family(summand, families.grid(axes), cohorts=[hidden]) for summand in self.protected]
+        return [Cohort(Protection.SUPPORT, families.first(family)) for family in protectors]
 
     def steps(self, answer: Answer) -> Iterator[tuple[tuple[object, ...], tuple[Step, ...] | None]]:
         """For each group its steps, which cover the column; None if what is counted in all is not opened."""
