@@ -1,22 +1,28 @@
 """What a buyer gets: a table, and the attestation that it comes from. Both only after verification."""
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attestation.bundle import MAX_BUNDLE_BYTES, Bundle
 from attestation.evidence import evidence_pieces
 from attestation.sign import statement_digest
 from attestation.verify import VerifiedAttestation
 from circuits.columns import Value
-from circuits.result import Cell
+from circuits.registered_schema import read_schema
+from circuits.result import Cell, ResultTable
+from circuits.schema import Schema
+from circuits.sql import parse
+from proofward import notebook, summary
+from proofward.answered import Answered
 from proofward.client_errors import ExtraMissing
 from protocol.statement import Assurance, Statement
 
 if TYPE_CHECKING:
     import pandas
+    from altair.typing import ChartType
 
 
 @dataclass(frozen=True)
@@ -65,24 +71,50 @@ class Result:
     attestation: Attestation
 
     @property
+    def table(self) -> ResultTable:
+        """The main table, with the further ones in it."""
+        return self.attestation.verified.result
+
+    @property
+    def kind(self) -> str:
+        """`table` for the aggregates of a SELECT list, else that of the analysis."""
+        return self.table.kind
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return tuple(name for name, _ in self.attestation.verified.result.columns)
+        return tuple(name for name, _ in self.table.columns)
 
     @property
     def rows(self) -> tuple[tuple[Cell, ...], ...]:
         """The rows. Decimals are exact; None is SQL's NULL or a withheld value."""
-        return self.attestation.verified.result.rows
+        return self.table.rows
+
+    @property
+    def tables(self) -> Mapping[str, ResultTable]:
+        """Further tables of an analysis, by name."""
+        return dict(self.table.tables)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know, in words; why there are no numbers, if there are none."""
+        return self.table.notes
 
     @property
     def suppressed(self) -> tuple[tuple[Value | None, ...], ...]:
         """Keys of groups that are left out because too few patients, perhaps none, are behind them."""
-        return self.attestation.verified.result.suppressed
+        return self.table.suppressed
 
     @property
     def withheld(self) -> tuple[tuple[tuple[Value | None, ...], str], ...]:
         """(group key, column) of single values that are left out for the same reason."""
-        return self.attestation.verified.result.withheld
+        return self.table.withheld
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema that every hospital's table is proven to obey."""
+        registrations = Bundle.from_bytes(self.attestation.bundle, limit=MAX_BUNDLE_BYTES).registrations
+        return read_schema(registrations[0].registration.table_schema)
 
     @cached_property
     def hospitals(self) -> tuple[str, ...]:
@@ -101,49 +133,84 @@ class Result:
         return {
             "query_id": self.query_id,
             "attestation": self.attestation.id,
-            "result": self.attestation.verified.result.to_dict(),
+            "result": self.table.to_dict(),
             "hospitals": list(self.hospitals),
             "left_out": dict(self.left_out),
             "assurance": self.attestation.assurance.model_dump(),
         }
 
-    def to_pandas(self) -> "pandas.DataFrame":
-        """The table as a data frame; decimals stay exact. Raises ExtraMissing if pandas is not installed."""
+    def to_pandas(self, table: str | None = None) -> "pandas.DataFrame":
+        """The main table, or a further one, as a data frame; decimals stay exact.
+
+        Args:
+            table: the name of a further table.
+
+        Raises:
+            KeyError: there is no table of this name.
+            ExtraMissing: pandas is not installed.
+        """
+        found = self.table if table is None else self.table.named(table)
         try:
             import pandas
         except ImportError:
             raise ExtraMissing("pandas is not installed", hint="pip install 'proofward[pandas]'") from None
-        return pandas.DataFrame.from_records(list(self.rows), columns=list(self.columns))
+        return pandas.DataFrame.from_records(list(found.rows), columns=[name for name, _ in found.columns])
+
+    def plot(self) -> "ChartType":
+        """A chart of the kind that statisticians draw of such a result, to show, change or save.
+
+        Raises:
+            NothingToPlot: there are no numbers, or there is no chart for a table of this shape.
+            ExtraMissing: Altair is not installed.
+        """
+        try:
+            from proofward.plots import chart
+        except ModuleNotFoundError as error:
+            if error.name != "altair":
+                raise
+            raise ExtraMissing("Altair is not installed", hint="pip install 'proofward[plot]'") from None
+        return chart(self._answered)
+
+    def summary(self) -> str:
+        """All of it as text: tables, notes, of whom, and how far it is proven. For `print`."""
+        assurance, minimum = self.attestation.assurance, self.attestation.statement.predicate.minimum_cohort
+        circumstances = [
+            ("Hospitals", ", ".join(self.hospitals)),
+            *(("Left out", f"{name} ({reason})") for name, reason in self.left_out.items()),
+            ("Minimum cohort", str(minimum)),
+            ("Verified", ", ".join(f"{part} {level}" for part, level in _levels(assurance))),
+            ("Query", self.query_id),
+        ]
+        return summary.summary(self._answered, circumstances)
+
+    @cached_property
+    def _answered(self) -> Answered:
+        return Answered(self.table, parse(self.attestation.statement.predicate.offer.sql, self.schema), self.schema)
 
     @property
-    def _summary(self) -> str:
-        assurance, signers = self.attestation.assurance, len(self.attestation.verified.signers)
+    def _verdict(self) -> str:
         left_out = "".join(f"; without {name} ({reason})" for name, reason in self.left_out.items())
         suppressed = f"; {len(self.suppressed)} groups suppressed" if self.suppressed else ""
         return (
-            f"verified: total {assurance.aggregate}, contributions {assurance.contribution}, datasets {assurance.dataset}, "
-            f"noise {assurance.noise}; {len(self.hospitals)} hospitals, {signers} signatures{left_out}{suppressed}"
+            f"verified: {', '.join(f'{part} {level}' for part, level in _levels(self.attestation.assurance))}; "
+            f"{len(self.hospitals)} hospitals, {len(self.attestation.verified.signers)} signatures{left_out}{suppressed}"
         )
 
     def __repr__(self) -> str:
-        lines = [[_text(cell) for cell in line] for line in (self.columns, *self.rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        padded = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([padded[0], "-" * len(padded[0]), *padded[1:], self._summary])
+        text: list[str] = []
+        for name, table in summary.tables_of(self.table):
+            lines = summary.lines_of(table, self.table)
+            text += [*([f"{name}:"] if name else []), lines[0], "-" * max(map(len, lines)), *lines[1:], ""]
+        return "\n".join([*text[:-1], *summary.notes(self.table), self._verdict])
 
     def _repr_html_(self) -> str:
-        # Names and categories are the hospitals' words, and a notebook runs scripts: everything is escaped.
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p><small>{html.escape(self._summary)}</small></p>"
-        )
+        return notebook.markup(self.table, self._verdict)
 
 
-def _text(cell: Cell) -> str:
-    if cell is None:
-        return "NULL"
-    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+def _levels(assurance: Assurance) -> list[tuple[str, str]]:
+    return [
+        ("total", assurance.aggregate),
+        ("contributions", assurance.contribution),
+        ("datasets", assurance.dataset),
+        ("noise", assurance.noise),
+    ]

@@ -54,8 +54,13 @@ def query(
 
 
 def show_result(report: Report, result: "Result") -> None:
-    """The table, then what is known about it."""
-    report.table("", result.columns, result.rows)
+    """The tables, then what is known about them."""
+    from proofward.summary import cells_of, tables_of
+
+    for name, table in tables_of(result.table):
+        report.table(name, *cells_of(table, result.table))
+    for note in result.notes:
+        report.say(f"note       {note}")
     assurance = result.attestation.assurance
     report.say(f"query      {result.query_id}")
     report.say(f"hospitals  {', '.join(result.hospitals)}")
