@@ -4,7 +4,17 @@ from typing import Final
 
 from circuits.aggregates import AGGREGATES, ORDER_STATISTICS
 from circuits.analysis import Analysis
-from circuits.statistics import anova, calibration, correlation_matrix, histogram, linear, principal_components, roc, survival, ttest
+from circuits.statistics import (
+    anova,
+    calibration,
+    correlation_matrix,
+    histogram,
+    linear,
+    principal_components,
+    roc,
+    survival,
+    ttest,
+)
 
 ANALYSES: Final[dict[str, Analysis]] = {
     analysis.name: analysis
