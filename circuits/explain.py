@@ -5,6 +5,7 @@ Specification: `docs/spec/04-queries.md`, "Explaining".
 
 from typing import Any
 
+from circuits.cells import Protection
 from circuits.codeset import truth
 from circuits.columns import CategoryColumn, Column
 from circuits.lexical import nearest
@@ -26,6 +27,8 @@ def explain(query: Query, plan: Plan, schema: Schema) -> dict[str, Any]:
         "schema": schema.hash,
         "dataset": schema.name,
         "cells": plan.cells,
+        "rounds": plan.rounds,
+        "disclosure": disclosure(plan),
         "columns": {role: list(columns) for role, columns in plan.columns_by_role.items()},
         "aggregates": [f"{function}({column or '*'})" for function, column in plan.aggregates_used],
         "groups": [{"column": group.column, "keys": len(group.values), "null": group.null} for group in plan.groups],
@@ -50,6 +53,45 @@ def explain(query: Query, plan: Plan, schema: Schema) -> dict[str, Any]:
         ],
         "warnings": _warnings(query.where, schema),
     }
+
+
+def disclosure(plan: Plan) -> dict[str, Any]:
+    """What opening the cells can tell about single people: `risk` is low, medium or high, `why` says it in words."""
+    protections = {cohort.protection for family in plan.families for cohort in family.cohorts}
+    why = ["a number is opened only if as many rows are behind it as the most careful hospital asks"]
+    risk = "low"
+    if Protection.TAILS in protections:
+        risk = "medium"
+        why.append(
+            "counts of values below close bounds are opened, in the middle of the distribution: how many rows have a certain "
+            "value there can be read off, but nothing about the smallest and the largest values of a minimum cohort"
+        )
+    if Protection.TOTAL in protections:
+        risk = "high"
+        why.append("the smallest or largest value is that of a single row")
+    if plan.rounds > 1:
+        why.append(f"{plan.rounds} rounds: each asks closer about what the one before has opened, of the same tables")
+    return {"risk": risk, "why": why}
+
+
+def nearest_allowed(plan: Plan, refusal: str) -> str | None:
+    """What a buyer can ask instead, by the code of a hospital's refusal; None if nothing in the question helps."""
+    if refusal == "policy-aggregate":
+        names = {name for name, _ in plan.aggregates_used}
+        if names & {"MIN", "MAX"}:
+            return "QUANTILE(c, 0.01) or QUANTILE(c, 0.99) instead of MIN or MAX: no single row's value"
+        if plan.searches:
+            return "HISTOGRAM(c, 20), or AVG(c) with STDDEV_SAMP(c): no counts between close bounds"
+        if plan.analysis is not None:
+            return "COUNT(*), AVG and VAR_SAMP with GROUP BY: most analyses can be computed from them"
+        return "COUNT(*) of the same groups"
+    if refusal == "policy-cells":
+        return "fewer groups or bins: GROUP BY fewer columns, or restrict them with WHERE"
+    if refusal == "policy-column":
+        return "the same without the column that the policy does not allow"
+    if refusal == "policy-publication":
+        return 'publication "digest": the chain gets a salted digest only'
+    return None
 
 
 def _warnings(predicate: Predicate | None, schema: Schema) -> list[str]:

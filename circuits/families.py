@@ -11,12 +11,12 @@ from circuits.columns import Column
 from circuits.columns import Value as ColumnValue
 from circuits.errors import PlanTooComplex
 from circuits.forms import PRESENT_FORM, code_form, table_form
-from circuits.polynomial import Monomial, Polynomial
+from circuits.polynomial import Monomial, Polynomial, too_many_factors
 from circuits.predicate import All, Atom, Condition, conjuncts, indicator, normalise
 from circuits.query import Predicate
 from circuits.schema import Schema
 from circuits.summand import ROWS, Code, Summand, Value
-from protocol.parameters import MAX_CELLS
+from protocol.parameters import MAX_CELLS, MAX_FACTORS
 
 QUERY_GRID: Final = 0  # that of GROUP BY
 
@@ -153,6 +153,14 @@ class Families:
             return [True] * len(axis.values)
         known = [any(low <= code < high for low, high in chosen.intervals) for code in axis.codes]
         return known + [chosen.null] * axis.null
+
+    def check_factors(self, columns: Iterable[Column]) -> None:
+        """Check that the rows that count can be told apart by all digits of these columns. Raises PlanTooComplex."""
+        digits = {self._digits[digit] for column in columns for digit in column.digits}
+        for monomial, _ in self._rows_for(ROWS).terms:
+            factors = len(digits | {digit for digit, _ in monomial.tables}) + len(monomial.codes)
+            if factors > MAX_FACTORS:
+                raise too_many_factors(factors)
 
     def first(self, family: int) -> int:
         """The index of the first cell of a family."""

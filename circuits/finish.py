@@ -124,7 +124,7 @@ class _Aggregates:
                 if wide:
                     low, high = search.column.value(wide[0].low), search.column.value(wide[-1].high - 1)
                     of = f" of group {', '.join(map(str, self._plan.keys[group]))}" if self._plan.groups else ""
-                    notes.append(f"{output.name}{of} lies between {low} and {high}: closer, too few people are behind it")
+                    notes.append(f"{output.name}{of} lies between {low} and {high}: closer is not opened")
         return notes
 
 

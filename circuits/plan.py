@@ -27,10 +27,10 @@ from circuits.families import QUERY_GRID, Families, keys_of
 from circuits.polynomial import too_many_factors
 from circuits.query import Aggregate, Function, GroupKey, Query, columns_of
 from circuits.schema import Schema
-from circuits.search import Bracket, Search, begin, proceed, rounds_of
+from circuits.search import Bracket, Search, begin, check_size, proceed, rounds_of
 from circuits.statistics.roles import Role
 from circuits.summand import ROWS, Summand
-from circuits.weighting import weighted_cells
+from circuits.weighting import grid_patterns, weighted_cells
 from protocol import canonical
 from protocol.parameters import GROUP_ORDER, MAX_FACTORS, PROTOCOL_VERSION
 
@@ -208,7 +208,7 @@ def compile_query(query: Query, schema: Schema, earlier: Sequence[Opened] = ()) 
 
 
 def next_round(plan: Plan, opened: Opened) -> Plan | None:
-    """The plan of the round after the one that opened these cells; None if everything is found.
+    """The plan of the round after the one that opened these cells; None if everything is found that will be.
 
     Raises:
         RoundsInvalid: there are not as many cells as the plan has.
@@ -217,8 +217,12 @@ def next_round(plan: Plan, opened: Opened) -> Plan | None:
     if all(bracket.settled for groups in found for brackets in groups.values() for bracket in brackets):
         return None
     families = Families(plan.schema, plan.query.where, plan.query.group_by, _known(plan.analysis))
-    searches = tuple(proceed(families, search, own) for search, own in zip(plan.searches, found, strict=True))
-    return _plan(plan.query, families, plan.outputs, searches, plan.analysis, (*plan.earlier, (plan, opened)))
+    try:
+        searches = tuple(proceed(families, search, own) for search, own in zip(plan.searches, found, strict=True))
+        return _plan(plan.query, families, plan.outputs, searches, plan.analysis, (*plan.earlier, (plan, opened)))
+    except PlanTooComplex:
+        # Only where several searches have to look everywhere: what is found so far is the answer.
+        return None
 
 
 def found_by(plan: Plan, opened: Opened) -> tuple[dict[int, tuple[Bracket, ...]], ...]:
@@ -242,6 +246,7 @@ class _Compiler:
         outputs = tuple(self._output(output, families) for output in self._query.outputs)
         if analysis is not None:
             self._searches += analysis.request(families)
+        check_size(self._searches)
         return _plan(self._query, families, outputs, tuple(self._searches), analysis, ())
 
     def _output(self, output: Aggregate | GroupKey, families: Families) -> Output:
@@ -302,12 +307,13 @@ def _known(analysis: Prepared | None) -> tuple[str, ...]:
 
 
 def _degree(family: CellFamily, term: Term | None, plan: Plan) -> int:
-    # A form of one digit of the grid multiplies into the keys' indicator: together they are one factor.
-    keys = {digit.name for axis in plan.grids[family.grid] for digit in axis.digits}
     used = [plan.forms[index] for index in term.factors] if term is not None else []
     single = {form.digits[0][0] for form in used if len(form.digits) == 1}
-    # `present` alone is a factor only where nothing else is.
-    return len(single | keys) + sum(len(form.digits) > 1 for form in used) or 1
+    others = sum(len(form.digits) > 1 for form in used)
+    # A form of one digit of the grid multiplies into the keys' indicator: together they are one factor. `present` alone is a
+    # factor only where nothing else is.
+    keys = [{digit for digit, _ in pattern} for pattern in grid_patterns(plan.grids[family.grid])] or [set()]
+    return max(len(single | pattern) for pattern in keys) + others or 1
 
 
 def _check(plan: Plan) -> None:

@@ -21,7 +21,7 @@ from circuits.errors import PlanTooComplex
 from circuits.families import Families, keys_of
 from circuits.summand import ROWS, Known, Summand, Within
 
-MAX_BRACKETS: Final = 64  # of a search over a column of several digits: each is a condition of its own in the next round
+MAX_BRACKETS: Final = 64  # of all searches that take several rounds: each is a condition of its own in the next round
 PIECES: Final = 128  # a round cuts a bracket into at most so many
 MAX_PIECES: Final = 1024  # of all groups together, in a round that looks for where the values are
 FINER: Final = 16
@@ -137,6 +137,8 @@ class Search:
             for group in range(self.groups) if step.group is None else [step.group]:
                 count = cells[self.count + group]
                 if not count:
+                    # After the first round that is no sum over the same tables; the search ends all the same.
+                    known[group] = tuple(replace(bracket, settled=True) for bracket in known.get(group, ()))
                     continue
                 first = step.first + (group * len(step.bounds) if step.group is None else 0)
                 counts = cells[first : first + len(step.bounds)]
@@ -190,11 +192,8 @@ def begin(families: Families, column: Column, quantiles: tuple[Quantile, ...], *
     """The first round of a search: counts below each value of the leading digit, in every group."""
     count = families.first(families.family(Summand((Known(column.name),))))
     groups = len(keys_of(families.groups))
-    if len(column.digits) > 1 and groups * 2 * len(quantiles) > MAX_BRACKETS:
-        raise PlanTooComplex(
-            f"{groups} groups and {len(quantiles)} quantiles of {column.name} are too many to search at once",
-            hint=f"at most {MAX_BRACKETS // 2} groups times quantiles: GROUP BY fewer values, or restrict them with WHERE",
-        )
+    # Later rounds have a factor for each digit, also where this one needs fewer: what begins can be finished.
+    families.check_factors([*(families.schema.column(group.column) for group in families.groups), column])
     spacing = spacing_of(column, column.size)
     bounds, first = _bounds(0, column.size, spacing), 0
     if bounds:
@@ -202,6 +201,16 @@ def begin(families: Families, column: Column, quantiles: tuple[Quantile, ...], *
         grid = families.grid((*families.groups, _below(column, bounds)))
         first = families.first(families.family(ROWS, grid, cohorts=[Cohort(protection, count, len(bounds))]))
     return Search(column, quantiles, disclosive, count, groups, (Step(None, 0, column.size, spacing, bounds, first),))
+
+
+def check_size(searches: Sequence[Search]) -> None:
+    """Check that whatever the first round opens, the next can be asked. Raises PlanTooComplex."""
+    brackets = sum(search.groups * 2 * len(search.quantiles) for search in searches if rounds_of(search.column) > 1)
+    if brackets > MAX_BRACKETS:
+        raise PlanTooComplex(
+            "these are too many groups and quantiles to search at once",
+            hint=f"at most {MAX_BRACKETS // 2} groups times quantiles: GROUP BY fewer values, or restrict them with WHERE",
+        )
 
 
 def proceed(families: Families, search: Search, brackets: Mapping[int, tuple[Bracket, ...]]) -> Search:

@@ -6,6 +6,7 @@ products of functions of the digits of the grid's columns. Specification: docs/s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 
 from circuits.cells import Bins, CellFamily, Form, Grid, Group, Term
@@ -24,14 +25,15 @@ def weighted_cells(
     Args:
         digits: of the schema, in its order.
     """
-    weighting = _Weighting(digits, [_grid_patterns(grid) for grid in grids], forms)
+    weighting = _Weighting(digits, [grid_patterns(grid) for grid in grids], forms)
     for family in families:
         for term in family.terms:
             weighting.add(term, family.first, family.grid)
     return weighting.combiner.combination(padding_is_zero=True)
 
 
-def _grid_patterns(grid: Grid) -> list[Pattern]:
+@lru_cache(maxsize=256)
+def grid_patterns(grid: Grid) -> list[Pattern]:
     """The powers of gamma of a row's keys as a sum of products of functions of digits."""
     alternatives: list[list[Pattern]] = []
     stride = 1  # the first axis is the most significant

@@ -23,6 +23,7 @@ from api.routes import is_hex32
 from api.services import Services, services_of
 from api.store import QueryRecord, State
 from circuits.errors import PlanTooComplex, QuerySyntax, QueryTooLarge, QueryType, QueryUnknownName, QueryUnsupported
+from circuits.explain import disclosure, nearest_allowed
 
 router = APIRouter(prefix="/v1/queries", tags=["queries"], route_class=GuardedRoute)
 
@@ -87,6 +88,14 @@ class HospitalAnswer(BaseModel):
     reason: str | None = None
     minimum_cohort: int | None = None
     minimum_hospitals: int | None = None
+    nearest: str | None = Field(default=None, description="what could be asked instead, if it refuses")
+
+
+class Disclosure(BaseModel):
+    """What the opened numbers can tell about single people."""
+
+    risk: Literal["low", "medium", "high"]
+    why: list[str]
 
 
 class ExplainedQuery(BaseModel):
@@ -96,7 +105,9 @@ class ExplainedQuery(BaseModel):
     plan_hash: str
     schema_hash: str
     cells: int
+    rounds: int = Field(description="how often hospitals are asked, one after the other")
     groups: int
+    disclosure: Disclosure
     columns: list[str]
     aggregates: list[str]
     result_columns: list[str]
@@ -162,6 +173,7 @@ async def explain(request: Request, submission: Submission) -> ExplainedQuery:
                 registered=member.index in registered,
                 answer="accept" if reply.accept else "refuse",
                 reason=reply.refusal,
+                nearest=None if reply.refusal is None else nearest_allowed(plan, reply.refusal),
                 minimum_cohort=reply.minimum_cohort if reply.accept else None,
                 minimum_hospitals=reply.minimum_hospitals if reply.accept else None,
             )
@@ -173,7 +185,9 @@ async def explain(request: Request, submission: Submission) -> ExplainedQuery:
         plan_hash=compiled.plan_hash,
         schema_hash=plan.schema_hash,
         cells=plan.cells,
+        rounds=plan.rounds,
         groups=plan.group_cells,
+        disclosure=Disclosure(**disclosure(plan)),
         columns=sorted(plan.columns_used),
         aggregates=[f"{function}({column or '*'})" for function, column in plan.aggregates_used],
         result_columns=[output.name for output in plan.outputs],

@@ -14,8 +14,8 @@ UNSHIPPED = {"tests", "benchmarks", "examples"}
 
 # What the verifier may stand on: nothing here opens a connection when it is imported or used as the verifier uses it.
 OFFLINE_LIBRARIES = {
-    "cryptography", "eth_abi", "eth_account", "eth_hash", "eth_keys", "eth_typing", "eth_utils", "hexbytes", "numpy",
-    "py_ecc", "pydantic", "pydantic_core", "rfc8785", "rlp", "securesystemslib", "sqlglot", "typing_extensions",
+    "cryptography", "eth_abi", "eth_account", "eth_hash", "eth_keys", "eth_typing", "eth_utils", "hexbytes", "mpmath",
+    "numpy", "py_ecc", "pydantic", "pydantic_core", "rfc8785", "rlp", "securesystemslib", "sqlglot", "typing_extensions",
 }  # fmt: skip
 # Of the standard library, what can reach a network or start a program that does.
 CONNECTING = {
