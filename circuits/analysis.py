@@ -93,7 +93,10 @@ class Arguments:
 
 
 class Withheld(Exception):
-    """A cell that the analysis cannot do without was not opened, because its cohort is too small."""
+    """A cell that the analysis cannot do without was not opened, because its cohort is too small.
+
+    An argument, if there is one, says which, for people.
+    """
 
 
 class Undefined(Exception):

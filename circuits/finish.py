@@ -53,8 +53,8 @@ def _analysed(
         opened[plan.grids[grid], summand] = cells[family.first : family.first + family.cells]
     try:
         return analysis.finish(Answer(plan.grids[0], opened, found))
-    except Withheld:
-        return ResultTable((), (), (), ((),), (), notes=(WITHHELD,))
+    except Withheld as reason:
+        return ResultTable((), (), (), ((),), (), notes=(WITHHELD, *map(str, reason.args)))
     except Undefined as reason:
         return ResultTable((), (), (), (), (), notes=(f"undefined: {reason}",))
 

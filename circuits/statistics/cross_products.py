@@ -5,12 +5,12 @@ of two such terms, for all their categories, are one family: the product of the 
 categorical ones. All categories are asked for, so that any of them can be the reference.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations_with_replacement
 
-from circuits.analysis import Answer, Undefined, shown
+from circuits.analysis import Answer, Undefined, Withheld
 from circuits.cells import Grid
 from circuits.codeset import CodeSet
 from circuits.columns import Column, NumericColumn
@@ -77,7 +77,10 @@ class CrossProducts:
         place = 0
         for name in sorted(codes):
             place = place * self._columns[name].size + codes[name]
-        return shown(answer.cells(summand, self._grid(codes))[place])
+        cell = answer.cells(summand, self._grid(codes))[place]
+        if cell is None:
+            raise Withheld(*_small(sorted(codes)))
+        return cell
 
     def _grid(self, names: Iterable[str]) -> Grid:
         columns = (self._columns[name] for name in sorted(names))
@@ -95,6 +98,17 @@ def count_rows(answer: Answer) -> int:
 def numeric_shapes(columns: Iterable[NumericColumn]) -> tuple[Shape, ...]:
     """A shape for each column."""
     return tuple(Shape((column,)) for column in columns)
+
+
+def _small(categorical: Sequence[str]) -> list[str]:
+    """Which table of categories is withheld: opened whole or not at all, it does not show which of its cells is small."""
+    if not categorical:
+        return []
+    of = "value" if len(categorical) == 1 else "combination"
+    return [
+        f"a {of} of {' and '.join(categorical)} has too few rows: see COUNT(*) with GROUP BY {', '.join(categorical)}, "
+        "and exclude it with WHERE"
+    ]
 
 
 def _names(columns: Iterable[Column]) -> tuple[str, ...]:

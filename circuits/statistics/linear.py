@@ -17,7 +17,7 @@ from typing import Final
 import mpmath
 
 from circuits.analysis import Analysis, Answer, Arguments, Kind, Parameter, Undefined
-from circuits.columns import Column, NumericColumn
+from circuits.columns import Column, DecimalColumn, IntegerColumn, NumericColumn
 from circuits.errors import QueryType, QueryUnsupported
 from circuits.families import Families
 from circuits.result import Cell, ResultTable
@@ -29,7 +29,6 @@ from circuits.statistics.distributions import f_survival, student_quantile
 from circuits.statistics.formula import Formula, parse_formula
 from circuits.statistics.linear_algebra import Sweep
 from circuits.statistics.roots import root, signed_root
-from circuits.summand import numeric_column
 
 MAX_DESIGN: Final = 50  # columns of the design matrix
 DEFAULT_CONFIDENCE: Final = Decimal("0.95")
@@ -236,7 +235,12 @@ def interval(estimate: Fraction, variance: Fraction, quantile: mpmath.mpf) -> tu
 
 def _prepare(arguments: Arguments, schema: Schema, _group_by: tuple[str, ...]) -> Linear:
     formula = parse_formula(arguments.text("formula"), schema)
-    outcome = numeric_column(formula.outcome)
+    outcome = formula.outcome
+    if not isinstance(outcome, IntegerColumn | DecimalColumn):
+        raise QueryType(
+            f"the outcome {outcome.name} is of type {outcome.type}, linear regression takes a number",
+            hint="write a numeric column on the left of ~",
+        )
     penalty, confidence = arguments.number("penalty", 0), arguments.number("confidence", DEFAULT_CONFIDENCE)
     if penalty < 0:
         raise QueryType("the penalty of a ridge regression is not negative", hint="leave it out for least squares")

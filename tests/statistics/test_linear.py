@@ -1,6 +1,7 @@
 """Linear regression over hospitals is that of statsmodels over the pooled rows, and defined for whatever rows there are."""
 
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from circuits.finish import WITHHELD
 from circuits.result import ResultTable
 from circuits.schema import parse_schema
 from tests.statistics.pooled import Pool
+from tests.statistics.ward import nhanes
 
 SCHEMA = parse_schema(
     'name = "visits"\n'
@@ -55,7 +57,12 @@ def frame(rows: list[dict[str, Any]], *columns: str) -> pd.DataFrame:
 
 def ask(rows: list[dict[str, Any]], formula: str, *more: object, where: str = "", minimum: int = 1) -> ResultTable:
     arguments = ", ".join([f"'{formula}'", *map(str, more)])
-    return Pool.split(SCHEMA, rows).ask(f"SELECT LINEAR({arguments}) FROM visits {where}", minimum)
+    return uneven(rows).ask(f"SELECT LINEAR({arguments}) FROM visits {where}", minimum)
+
+
+def uneven(rows: list[dict[str, Any]]) -> Pool:
+    """Four hospitals, one of them without rows."""
+    return Pool.of(SCHEMA, [rows[:3], [], rows[3 : len(rows) // 4], rows[max(3, len(rows) // 4) :]])
 
 
 def fit(table: ResultTable) -> dict[str, Any]:
@@ -122,3 +129,228 @@ def test_filters_and_confidence() -> None:
     is_that_of_statsmodels(table, smf.ols("y ~ a + ward", kept).fit(), alpha=0.1)
     assert "no row has ward = w1, which has no coefficient" in table.notes
     assert "the reference of ward is w2" in table.notes
+
+
+def test_groups_at_one_hospital_only() -> None:
+    rows = visits(4)
+    parts = [[row for row in rows if row["ward"] == ward] for ward in WARDS]
+    table = Pool.of(SCHEMA, [*parts, []]).ask("SELECT LINEAR('y ~ a + ward') FROM visits", 10)
+    is_that_of_statsmodels(table, smf.ols("y ~ a + ward", frame(rows, "y")).fit())
+
+
+@pytest.mark.parametrize("penalty", [0.5, 40, 100000])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_ridge_is_that_of_scikit_learn(penalty: float, intercept: bool) -> None:
+    rows = visits(5)
+    table = ask(rows, "y ~ a + b + sex" + (" - 1" if not intercept else ""), penalty)
+    kept = frame(rows, "y", "b", "sex")
+    design = pd.get_dummies(kept[["sex"]], drop_first=intercept).astype(float)
+    design = pd.concat([design, kept[["a", "b"]]], axis=1)
+    model = Ridge(alpha=penalty, fit_intercept=intercept, solver="cholesky").fit(design, kept.y)
+    expected = [*([model.intercept_] if intercept else []), *model.coef_]
+    assert close([row[1] for row in table.rows], expected, 1e-6)
+    assert all(row[2:] == (None,) * 5 for row in table.rows)
+    assert "ridge estimates are biased: they have no standard errors, tests and intervals" in table.notes
+    assert [name for name, _ in table.tables] == ["fit"]
+    residual = ((kept.y - model.predict(design)) ** 2).sum()
+    figures = fit(table)
+    assert close(figures["residual_sum_of_squares"], residual, 1e-8)
+    if intercept:
+        assert close(figures["r_squared"], model.score(design, kept.y), 1e-8)
+    centred = design - design.mean() if intercept else design
+    hat = centred @ np.linalg.solve(centred.T @ centred + penalty * np.eye(design.shape[1]), centred.T)
+    assert close(figures["effective_df"], np.trace(hat) + intercept, 1e-8)
+
+
+def test_no_penalty_is_least_squares_and_a_little_is_nearly() -> None:
+    rows = visits(6)
+    exact = ask(rows, "y ~ a + b")
+    assert ask(rows, "y ~ a + b", 0) == exact
+    near = ask(rows, "y ~ a + b", "0.0000001")
+    assert close([row[1] for row in near.rows], [row[1] for row in exact.rows], 1e-6)
+
+
+def test_ridge_works_where_least_squares_does_not() -> None:
+    rows = [{"y": 3 * n, "a": 2 * n, "n": n, "b": n + 0.5, "ward": "w1", "smoked": False} for n in range(3, 8)]
+    assert "linear combination" in ask(rows, "y ~ n + a").notes[-1]
+    table = ask(rows, "y ~ n + a + b", 2)
+    model = Ridge(alpha=2).fit(pd.DataFrame(rows)[["n", "a", "b"]], [row["y"] for row in rows])  # type: ignore[list-item]
+    assert close([row[1] for row in table.rows], [model.intercept_, *model.coef_], 1e-6)
+
+
+def simple(**values: Any) -> dict[str, Any]:
+    return {"y": 1, "a": 1, "b": 1, "n": 3, "sex": "m", "ward": "w1", "smoked": False, **values}
+
+
+@pytest.mark.parametrize(
+    ("formula", "rows", "reason"),
+    [
+        ("y ~ a", [], "no row in which all columns have values"),
+        ("y ~ a", [simple(y=None)] * 20, "no row in which all columns have values"),
+        ("y ~ a", [simple(a=a) for a in range(2)], "2 rows are too few for 2 coefficients"),
+        ("y ~ 1", [simple()], "1 rows are too few"),
+        ("y ~ a", [simple(a=a) for a in range(9)], "the outcome has the same value in all rows"),
+        ("y ~ a - 1", [simple(a=a, y=0) for a in range(9)], "the outcome has the same value in all rows"),
+        ("y ~ a", [simple(y=y) for y in range(9)], "a is a linear combination of Intercept"),
+        ("y ~ a - 1", [simple(y=y, a=0) for y in range(9)], "a is 0 in all rows"),
+        ("y ~ a + n + b", [simple(y=y * y, a=y, n=3 + y % 5, b=2 * y) for y in range(9)], "b is a linear combination of a:"),
+        ("y ~ sex + smoked", [simple(y=y, smoked=y > 4, sex="fm"[y > 4]) for y in range(9)],
+         "smoked[T.True] is a linear combination of Intercept, sex[T.f]"),
+    ],
+)  # fmt: skip
+def test_undefined_in_words(formula: str, rows: list[dict[str, Any]], reason: str) -> None:
+    table = ask(rows, formula)
+    assert table.rows == table.tables == ()
+    assert table.notes[0].startswith("undefined: ")
+    assert reason in table.notes[0]
+
+
+def test_a_perfect_fit_has_no_tests() -> None:
+    table = ask([simple(y=2 * a - 1, a=a) for a in range(9)], "y ~ a")
+    assert table.rows == (("Intercept", -1.0, 0.0, None, None, -1.0, -1.0), ("a", 2.0, 0.0, None, None, 2.0, 2.0))
+    figures = fit(table)
+    assert (figures["r_squared"], figures["f"], figures["f_p"], figures["residual_std_error"]) == (1.0, None, None, 0.0)
+    assert "the fit is perfect" in table.notes[-1]
+
+
+def test_without_an_intercept_a_constant_outcome_is_defined() -> None:
+    rows = [simple(a=a) for a in range(1, 9)]
+    is_that_of_statsmodels(ask(rows, "y ~ a - 1"), smf.ols("y ~ a - 1", pd.DataFrame(rows)).fit())
+
+
+def test_categories_that_no_row_has_have_no_coefficient() -> None:
+    rows = [row for row in visits(7) if row["ward"] in ("w2", "w4") and not (row["ward"] == "w4" and row["sex"] == "f")]
+    table = ask(rows, "y ~ a + ward")
+    is_that_of_statsmodels(table, smf.ols("y ~ a + ward", frame(rows, "y")).fit())
+    assert "no row has ward = w1, w3, which has no coefficient" in table.notes
+    table = ask(rows, "y ~ ward*sex")
+    assert [row[0] for row in table.rows] == ["Intercept", "ward[T.w4]", "sex[T.f]"]
+    assert "ward[T.w4]:sex[T.f] has no coefficient, because no row has these categories together" in table.notes
+    is_that_of_statsmodels(table, smf.ols("y ~ ward + sex", frame(rows, "y", "sex")).fit())
+    one = [row for row in rows if row["ward"] == "w2"]
+    assert [row[0] for row in ask(one, "y ~ ward").rows] == ["Intercept"]
+
+
+@pytest.mark.parametrize("few", WARDS)
+@pytest.mark.parametrize("formula", ["y ~ ward", "y ~ a*ward", "y ~ ward + sex", "y ~ ward - 1"])
+def test_nothing_of_a_small_category_is_opened(few: str, formula: str) -> None:
+    seen = 0
+    rows = []
+    for row in visits(8):
+        seen += row["ward"] == few
+        if row["ward"] != few or seen <= 7:
+            rows.append(row)
+    pool = uneven(rows)
+    sql = f"SELECT LINEAR('{formula}') FROM visits"
+    table = pool.ask(sql, minimum=10)
+    assert (table.rows, table.tables, table.notes[0]) == ((), (), WITHHELD)
+    assert "ward" in table.notes[1]
+    plan = pool.plan(sql)
+    opened = pool.opened(plan, 10).cells
+    for family in plan.families:
+        cells = opened[family.first : family.first + family.cells]
+        axes = [axis.column for axis in plan.grids[family.grid]]
+        # Neither the category nor, by subtraction from the total, what is left of it beside the others.
+        assert all(cell is None for cell in cells) if "ward" in axes else None not in cells
+    excluded = f"{sql} WHERE ward <> '{few}'"
+    assert pool.ask(excluded, minimum=10).rows == pool.ask(excluded).rows != ()
+
+
+@pytest.mark.parametrize("minimum", [1, 10])
+@pytest.mark.parametrize("seed", range(20))
+def test_any_table_has_an_answer(seed: int, minimum: int) -> None:
+    rng = random.Random(seed)
+    rows = [
+        simple(
+            y=rng.choice([None, 0, 1, -2.5]),
+            a=rng.randint(-1, 1),
+            b=rng.choice([None, 0, 0.5]),
+            n=rng.choice([3, 4]),
+            sex=rng.choice([None, "m", "f"]),
+            ward=rng.choice(WARDS),
+            smoked=rng.random() < 0.5,
+        )
+        for _ in range(rng.choice([0, 1, 3, 12, 40, 120]))
+    ]
+    pool = uneven(rows)
+    for formula in ("y ~ a*sex + b", "y ~ ward*smoked - 1", "y ~ C(n):ward:a", "y ~ a:b:n + smoked"):
+        for penalty in ("NULL", "0.5"):
+            table = pool.ask(f"SELECT LINEAR('{formula}', {penalty}) FROM visits", minimum)
+            if not table.rows:
+                assert table.notes[0] == WITHHELD or table.notes[0].startswith("undefined: ")
+            if penalty == "0.5" or not (table.rows or "linear combination" in table.notes[0]):
+                continue
+            kept = frame(rows, *({"y", "b", "sex"} & set(formula.replace(":", " ").replace("*", " ").split())))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # theirs keeps columns that are 0 in all rows
+                model = smf.ols(formula, kept.astype({"y": float})).fit()
+            if table.rows:
+                # The fitted values are the same, whatever became of columns that are 0.
+                assert close(fit(table)["residual_std_error"] ** 2 * fit(table)["df"], model.ssr, 1e-7)
+                assert len(table.rows) == np.linalg.matrix_rank(model.model.exog)
+            else:
+                assert np.linalg.matrix_rank(model.model.exog) < model.model.exog.any(axis=0).sum()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("'sex ~ a'", QueryType),
+        ("'y ~ a', 0, 'x'", QueryType),
+        ("'y ~ a', -1", QueryType),
+        ("'y ~ a', 0, 1", QueryType),
+        ("'y ~ a', 0, 0", QueryType),
+        ("'y ~ a', 0, 0.9, 1", QueryType),
+        ("y", QueryType),
+        ("", QueryType),
+        ("'y ~ 0'", QueryUnsupported),
+        ("'y ~ C(a)'", QueryUnsupported),
+        ("'y ~ ward*C(n)*sex*smoked'", QueryUnsupported),
+        ("'y ~ b:b:b + a:b:n:sex:smoked:ward:C(n)'", QueryUnsupported),
+    ],
+)  # fmt: skip
+def test_bad_calls_are_refused(arguments: str, error: type[Exception]) -> None:
+    with pytest.raises(error) as raised:
+        Pool.of(SCHEMA, [[]]).plan(f"SELECT LINEAR({arguments}) FROM visits")
+    assert raised.value.hint  # type: ignore[attr-defined]
+
+
+def test_too_many_nullable_columns_are_too_complex() -> None:
+    with pytest.raises(PlanTooComplex):
+        Pool.of(SCHEMA, [[]]).plan("SELECT LINEAR('y ~ a*n*b*ward') FROM visits WHERE sex = 'm' AND smoked AND b > 7")
+
+
+def test_ten_regressors_are_about_eleven_products() -> None:
+    names = [f"x{place}" for place in range(10)]
+    columns = "".join(
+        f'[[columns]]\nname = "{name}"\ntype = "integer"\nmin = -5\nmax = {100 if name < "x5" else 1000}\n' for name in names
+    )
+    schema = parse_schema(f'name = "t"\n{columns}[[columns]]\nname = "y"\ntype = "integer"\nmin = 0\nmax = 1000\n')
+    pool = Pool.of(schema, [[]])
+    plan = pool.plan(f"SELECT LINEAR('y ~ {' + '.join(names)}') FROM t")
+    assert plan.cells == 12 * 13 // 2
+    assert len(plan.combination.terms) <= 12
+    assert len(plan.combination.forms) <= 24
+
+
+def test_the_survey() -> None:
+    _, survey, pooled = nhanes()
+    for formula, columns in (
+        ("systolic ~ age + C(sex) + bmi + cholesterol", ["systolic", "bmi", "cholesterol"]),
+        ("bmi ~ age*sex + origin", ["bmi"]),
+    ):
+        kept = pooled[pooled.age >= 20].dropna(subset=columns).copy()
+        kept["origin"] = pd.Categorical(kept.origin, ["mexican", "hispanic", "white", "black", "asian", "other"])
+        table = survey.ask(f"SELECT LINEAR('{formula}') FROM nhanes WHERE age >= 20", 10)
+        is_that_of_statsmodels(table, smf.ols(formula, kept).fit())
+    # Too few did not know their education, and nobody can tell how many.
+    withheld = survey.ask("SELECT LINEAR('bmi ~ health + education') FROM nhanes WHERE age >= 20", 10)
+    assert (withheld.rows, withheld.tables, withheld.notes[0]) == ((), (), WITHHELD)
+    assert "a value of education has too few rows" in withheld.notes[1]
+    where = "age >= 20 AND education NOT IN ('unknown', 'below_9th') AND health <> 'excellent'"
+    table = survey.ask(f"SELECT LINEAR('bmi ~ health + education') FROM nhanes WHERE {where}", 10)
+    kept = pooled[pooled.age >= 20].dropna(subset=["bmi", "education", "health"])
+    kept = kept[~kept.education.isin(["unknown", "below_9th"]) & (kept.health != "excellent")].copy()
+    kept["health"] = pd.Categorical(kept.health, ["very_good", "good", "fair", "poor"])
+    kept["education"] = pd.Categorical(kept.education, ["9th_to_11th", "high_school", "some_college", "college"])
+    is_that_of_statsmodels(table, smf.ols("bmi ~ health + education", kept).fit())
