@@ -31,7 +31,7 @@ class Answered:
         """What was computed, of what."""
         call = self.query.call
         outputs = ", ".join(output.name for output in self.query.outputs if output.name not in self.query.group_by)
-        what = outputs if call is None else f"{ANALYSES[call.name].title.partition(':')[0]}: {', '.join(self.arguments)}"
+        what = outputs if call is None else ": ".join(filter(None, (_heading(call.name), ", ".join(self.arguments))))
         by = f" by {', '.join(self.query.group_by)}" if self.query.group_by else ""
         return f"{what}{by}"
 
@@ -45,3 +45,7 @@ class Answered:
         """A column of the dataset with its unit; any other name as it is."""
         unit = next((column.unit for column in self.schema.columns if column.name == name), "")
         return f"{name} ({unit})" if unit else name
+
+
+def _heading(analysis: str) -> str:
+    return ANALYSES[analysis].title.partition(":")[0]

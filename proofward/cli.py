@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from proofward.commands import audit, buyer, consortium, dataset, demo, doctor, keys, log, report, run, schema
+from proofward.commands import audit, buyer, consortium, dataset, demo, doctor, keys, log, report, run, schema, statistics
 from protocol.errors import ProofwardError
 
 app = typer.Typer(
@@ -57,6 +57,7 @@ app.command(rich_help_panel=_BUYERS)(buyer.status)
 app.command(rich_help_panel=_BUYERS)(buyer.evidence)
 app.command(rich_help_panel=_BUYERS)(buyer.datasets)
 app.command(rich_help_panel=_BUYERS)(buyer.attestations)
+app.command(rich_help_panel=_BUYERS)(statistics.statistics)
 app.command(rich_help_panel=_AUDITORS)(audit.audit)
 
 

@@ -10,6 +10,7 @@ from altair.typing import ChartType
 
 from circuits.result import Cell, ResultTable
 from proofward.answered import Answered
+from proofward.client_errors import NothingToPlot
 from proofward.summary import number
 
 WIDTH: Final = 420
@@ -18,6 +19,7 @@ HEIGHT: Final = 280
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 GREY: Final = "#767676"
 _NULL: Final = "(none)"
+_SIZES: Final = frozenset({"count", "rows", "events"})  # of groups, beside their names
 
 Row = dict[str, Any]
 
@@ -77,6 +79,47 @@ def faceted(drawn: alt.Chart, by: Sequence[str], rows: Sequence[Row]) -> alt.Cha
     return drawn.properties(height=HEIGHT // 2).facet(row=alt.Row("group:N", title=", ".join(by), sort=order))
 
 
+def estimates(table: ResultTable) -> list[Row]:
+    """The rows of a table with estimates, each with its name as `term`. Raises NothingToPlot if there is none."""
+    names = [name for name, _ in table.columns]
+    words = [name for name in names[: names.index("estimate")] if name not in _SIZES]
+    rows = [
+        row | {"term": " ".join(shown(row[name]) for name in words)} for row in rows_of(table) if row["estimate"] is not None
+    ]
+    if not rows:
+        raise NothingToPlot("there is nothing to plot: no estimate is shown")
+    return rows
+
+
+def intervals(rows: Sequence[Row], title: str, neutral: float | None, *, log: bool = False) -> ChartType:
+    """A forest plot: a point an estimate, and a line for its interval.
+
+    Args:
+        rows: with `term`, `estimate`, `low` and `high`.
+        neutral: where a dashed line shows that nothing differs.
+        log: for ratios.
+    """
+    texts = [
+        number(row["estimate"])
+        + ("" if None in (row["low"], row["high"]) else f" [{number(row['low'])}, {number(row['high'])}]")
+        for row in rows
+    ]
+    base = alt.Chart(data([row | {"text": text} for row, text in zip(rows, texts, strict=True)])).encode(
+        y=alt.Y("term:N", title=None, sort=None),
+        tooltip=[alt.Tooltip("term:N"), alt.Tooltip("text:N", title="estimate")],
+    )
+    scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
+    layers = [
+        base.mark_rule(color=COLOURS[0], strokeWidth=2).encode(x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"),
+        base.mark_point(color=COLOURS[0], filled=True, size=70, opacity=1).encode(x="estimate:Q"),
+    ]
+    if neutral is not None:
+        at = alt.Chart(data([{"at": neutral}])).mark_rule(color=GREY, strokeDash=[4, 4])
+        layers.insert(0, at.encode(x="at:Q"))
+    chart: ChartType = alt.layer(*layers).properties(width=WIDTH, height=28 * max(2, len(rows)))
+    return chart
+
+
 def heat_map(
     cells: Sequence[tuple[str, str, float | None]], titles: tuple[str, str, str], form: str, scale: alt.Scale
 ) -> ChartType:
@@ -115,10 +158,10 @@ def diagonal() -> ChartType:
     return chart
 
 
-def colour(group: str) -> alt.Color:
+def colour(group: str, title: str) -> alt.Color:
     """One colour a group, in the order of the groups."""
     legend = alt.Legend(symbolType="stroke", symbolOpacity=1)
-    return alt.Color(f"{group}:N", title=group, sort=None, scale=alt.Scale(range=list(COLOURS)), legend=legend)
+    return alt.Color(f"{group}:N", title=title, sort=None, scale=alt.Scale(range=list(COLOURS)), legend=legend)
 
 
 def tooltips(rows: Sequence[Row]) -> list[str]:

@@ -14,16 +14,17 @@ from proofward.answered import TABLE, Answered
 from proofward.client_errors import NothingToPlot
 from proofward.plot_parts import (
     COLOURS,
-    GREY,
     HEIGHT,
     WIDTH,
     colour,
     data,
     diagonal,
     encoded,
+    estimates,
     faceted,
     fit_of,
     heat_map,
+    intervals,
     numbers,
     rows_of,
     shown,
@@ -33,7 +34,6 @@ from proofward.plot_parts import (
 )
 from proofward.summary import number, p_value
 
-_SIZES: Final = frozenset({"count", "rows", "events"})  # of groups, beside their names
 _BINS: Final = ("low", "high", "count")
 _UNEVEN: Final = 2.0  # bins whose widths differ by more than this factor are drawn as densities
 
@@ -86,32 +86,83 @@ def _histogram(answered: Answered) -> ChartType:
 
 def _forest(answered: Answered) -> ChartType:
     """Estimates with their intervals."""
-    table = answered.table
-    names = [name for name, _ in table.columns]
-    before = [name for name in names[: names.index("estimate")] if name not in _SIZES]
-    rows = [
-        row | {"term": " ".join(shown(row[name]) for name in before)}
-        for row in rows_of(table)
-        if row.get("estimate") is not None
-    ]
+    rows = estimates(answered.table)
     # The intercept is on the scale of the outcome, not of a coefficient.
-    rows = [row for row in rows if row["term"].strip("()").lower() != "intercept"] or rows
-    if not rows:
-        raise NothingToPlot("there is nothing to plot: no estimate is shown")
-    for row in rows:
-        row["shown"] = f"{number(row['estimate'])}" + (
-            f" [{number(row['low'])}, {number(row['high'])}]" if None not in (row["low"], row["high"]) else ""
-        )
-    base = alt.Chart(data(rows)).encode(y=alt.Y("term:N", title=", ".join(before), sort=None), tooltip=["term:N", "shown:N"])
-    x = alt.X("low:Q", title=_ESTIMATES.get(table.kind, "estimate") + " with interval", scale=alt.Scale(zero=False))
-    layers = [
-        base.mark_rule(color=COLOURS[0], strokeWidth=2).encode(x=x, x2="high:Q"),
-        base.mark_point(color=COLOURS[0], filled=True, size=70, opacity=1).encode(x="estimate:Q"),
+    rows = [row for row in rows if row["term"] != "Intercept"] or rows
+    form = _ESTIMATES.get(answered.table.kind, "estimate")
+    title = f"{form.format(answered.label(answered.arguments[0]))}, with interval"
+    return titled(
+        intervals(rows, title, _NEUTRAL.get(answered.table.kind)),
+        answered,
+        answered.table.notes[1:2] if answered.table.kind == "proportion" else (),
+    )
+
+
+def _risk(answered: Answered) -> ChartType:
+    """The risk with and without the exposure, and what there is between them; ratios on a scale of their own."""
+    exposure, outcome = answered.arguments
+    panels = [intervals(estimates(answered.table.named("risks")), f"risk of {outcome} by {exposure}", None)]
+    rows = estimates(answered.table)
+    for ratio, title in ((False, "difference"), (True, "ratio")):
+        if among := [row for row in rows if ("ratio" in row["term"]) is ratio]:
+            panels.append(intervals(among, title, float(ratio), log=ratio))
+    return titled(alt.vconcat(*panels), answered, answered.table.notes[1:2])
+
+
+def _cross_table(answered: Answered) -> ChartType:
+    """The counts that a test of independence is about."""
+    (row,) = rows_of(answered.table)
+    found = "" if row.get("estimate") is None else f"odds ratio {number(row['estimate'])}, "
+    cells = [(shown(cell["b"]), shown(cell["a"]), cell["count"]) for cell in rows_of(answered.table.named("cells"))]
+    a, b = map(answered.label, answered.arguments)
+    drawn = heat_map(cells, (b, a, "rows"), ",", alt.Scale(range=["#f7f7f7", COLOURS[0]]))
+    return titled(drawn, answered, [f"{found}p {p_value(row['p'])}"])
+
+
+def _quantiles(answered: Answered) -> ChartType:
+    """The share of values up to each cut point."""
+    rows = rows_of(answered.table)
+    by = [name for name, _ in answered.table.columns[:-4]]
+    parts = max(row["bin"] for row in rows)
+    points = [
+        {"value": row["high"], "share": row["bin"] / parts, "group": ", ".join(shown(row[name]) for name in by)}
+        for row in rows
+        if row["high"] is not None
     ]
-    neutral = _NEUTRAL.get(table.kind)
-    if neutral is not None:
-        layers.insert(0, alt.Chart(data([{"at": neutral}])).mark_rule(color=GREY, strokeDash=[4, 4]).encode(x="at:Q"))
-    return titled(alt.layer(*layers).properties(width=WIDTH, height=max(60, 28 * len(rows))), answered)
+    if not points:
+        raise NothingToPlot("there is nothing to plot: all cut points are withheld")
+    drawn = (
+        alt.Chart(data(points))
+        .mark_line(point=True, color=COLOURS[0])
+        .encode(
+            x=alt.X("value:Q", title=answered.label(answered.arguments[0]), scale=alt.Scale(zero=False)),
+            y=alt.Y("share:Q", title="share at or below", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+            tooltip=["group:N", "value:Q", "share:Q"],
+        )
+    )
+    if by:
+        drawn = drawn.encode(color=colour("group", ", ".join(by)))
+    return titled(drawn.properties(width=WIDTH, height=HEIGHT), answered)
+
+
+def _completeness(answered: Answered) -> ChartType:
+    """The share of missing values of each column."""
+    rows = rows_of(answered.table)
+    drawn = (
+        alt.Chart(data(rows))
+        .mark_bar(color=COLOURS[0])
+        .encode(
+            x=alt.X(
+                "share_missing:Q",
+                title="share of missing values",
+                axis=alt.Axis(format=".0%"),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
+            y=alt.Y("column:N", title="column", sort=None),
+            tooltip=tooltips(rows),
+        )
+    )
+    return titled(drawn.properties(width=WIDTH, height=alt.Step(22)), answered, [f"{rows[0]['rows']} rows"])
 
 
 def _survival(answered: Answered) -> ChartType:
@@ -126,7 +177,7 @@ def _survival(answered: Answered) -> ChartType:
     extra = [] if test is None else [f"log-rank test: p {p_value(p)}" for p in numbers(test, "p")]
     base = alt.Chart(data(rows)).encode(x=alt.X("time:Q", title=answered.label(answered.arguments[0])))
     if group:
-        base = base.encode(color=colour(group))
+        base = base.encode(color=colour(group, group))
     y = alt.Y("survival:Q", title="share without the event", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
     band = base.mark_area(interpolate="step-after", opacity=0.2).encode(y=alt.Y("low:Q"), y2="high:Q")
     line = base.mark_line(interpolate="step-after", strokeWidth=2).encode(
@@ -166,27 +217,21 @@ def _calibration(answered: Answered) -> ChartType:
 
 
 def _correlation(answered: Answered) -> ChartType:
-    found = [row for row in rows_of(answered.table) if row["correlation"] is not None]
-    pairs = {(row["a"], row["b"]): row["correlation"] for row in found}
-    order = unique([name for pair in pairs for name in pair])
-    # The matrix is symmetric, and one on its diagonal.
-    cells = [(a, b, 1.0 if a == b else pairs.get((a, b), pairs.get((b, a)))) for a in order for b in order]
+    cells = [(row["a"], row["b"], row["correlation"]) for row in rows_of(answered.table)]
     scale = alt.Scale(domain=[-1, 0, 1], range=[COLOURS[1], "#f7f7f7", COLOURS[0]])
     return titled(heat_map(cells, ("", "", "correlation"), ".2f", scale), answered)
 
 
 def _scree(answered: Answered) -> ChartType:
     rows = rows_of(answered.table)
-    names = [name for name, _ in answered.table.columns]
-    share = next((name for name in names if "explained" in name or "ratio" in name), names[1])
-    place = names[0]
     base = alt.Chart(data(rows)).encode(
-        x=alt.X(f"{place}:O", title="principal component", axis=alt.Axis(labelAngle=0), sort=None),
-        y=alt.Y(f"{share}:Q", title=share.replace("_", " ")),
-        tooltip=list(tooltips(rows)),
+        x=alt.X("component:O", title="principal component", axis=alt.Axis(labelAngle=0)), tooltip=tooltips(rows)
     )
-    bars = base.mark_bar(color=COLOURS[0], opacity=0.35)
-    return titled((bars + base.mark_line(color=COLOURS[0], point=True)).properties(width=WIDTH, height=HEIGHT), answered)
+    share = alt.Y("explained_share:Q", title="share of the variance", axis=alt.Axis(format=".0%"))
+    bars = base.mark_bar(color=COLOURS[0], opacity=0.4).encode(y=share)
+    total = base.mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1])).encode(y="cumulative_share:Q")
+    chart = alt.layer(bars, total).properties(width=WIDTH, height=HEIGHT)
+    return titled(chart, answered, ["bars: of each component; line: of all up to it"])
 
 
 def _table(answered: Answered) -> ChartType:
@@ -218,9 +263,10 @@ def _table(answered: Answered) -> ChartType:
 
 
 _ESTIMATES: Final[Mapping[str, str]] = {
-    "ttest": "difference of means",
-    "anova": "mean",
-    "proportion": "share",
+    "ttest": "difference of the means of {}",
+    "anova": "mean of {}",
+    "proportion": "share of {}",
+    "standardized": "rate of {}",
     "linear": "coefficient",
 }
 # Where nothing differs: drawn as a dashed line.
@@ -231,7 +277,11 @@ _KINDS: Final[Mapping[str, Callable[[Answered], ChartType]]] = {
     "ttest": _forest,
     "anova": _forest,
     "proportion": _forest,
-    "risk": _forest,
+    "risk": _risk,
+    "chisquare": _cross_table,
+    "fisher": _cross_table,
+    "quantiles": _quantiles,
+    "summary": _completeness,
     "linear": _forest,
     "standardized": _forest,
     "survival": _survival,

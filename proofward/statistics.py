@@ -76,9 +76,17 @@ class Statistics(ABC, Generic[Answer]):
         edges: Sequence[Number] = (bins,) if isinstance(bins, int) else bins
         return self.analyse("HISTOGRAM", column, *edges, where=where, by=by, **options)
 
-    def quantiles(self, column: str, k: int | None = None, *, where: str | None = None, **options: Unpack[Options]) -> Answer:
-        """The points that cut the values of a column into `k` equal parts."""
-        return self.analyse("QUANTILES", column, k, where=where, **options)
+    def quantiles(
+        self,
+        column: str,
+        k: int | None = None,
+        *,
+        where: str | None = None,
+        by: Columns = None,
+        **options: Unpack[Options],
+    ) -> Answer:
+        """The points that cut the values of a column into `k` parts of about equal size, in each group of `by`."""
+        return self.analyse("QUANTILES", column, k, where=where, by=by, **options)
 
     def median(self, column: str, *, where: str | None = None, by: Columns = None, **options: Unpack[Options]) -> Answer:
         """The median of a column, in each group of `by`."""
@@ -133,20 +141,22 @@ class Statistics(ABC, Generic[Answer]):
     def standardized_rate(
         self,
         event: str,
-        by: str,
-        weights: Mapping[str, Number] | Sequence[Number],
-        *,
+        strata: str,
+        *weights: Number | Mapping[str, Number],
         where: str | None = None,
         **options: Unpack[Options],
     ) -> Answer:
-        """The share of rows with the event in a population with these weights of the strata (direct standardisation).
+        """The share of rows with the event in a standard population (direct standardisation).
 
         Args:
-            by: the column of the strata.
-            weights: of each of its values: by value, or in the order of its domain.
+            strata: a column, for example of age groups.
+            weights: how large each stratum is in the standard population: one mapping by value, or a number for each in the
+                order of the schema.
         """
-        ordered = self._ordered(by, weights, options) if isinstance(weights, Mapping) else weights
-        return self.analyse("STANDARDIZED_RATE", event, by, *ordered, where=where, **options)
+        ordered: list[Number] = []
+        for given in weights:
+            ordered += self._ordered(strata, given, options) if isinstance(given, Mapping) else [given]
+        return self.analyse("STANDARDIZED_RATE", event, strata, *ordered, where=where, **options)
 
     # Models and relations
 

@@ -11,9 +11,9 @@ from proofward.answered import TABLE, Answered
 _DIGITS: Final = 5
 _P_VALUES: Final = frozenset({"p", "p_value"})
 _BOUNDS: Final = ("low", "high")
+_BINNED: Final = frozenset({TABLE, "histogram", "quantiles"})  # kinds whose bounds are not of the estimate beside them
 _NO_VALUE: Final = "NULL"
 _ANYTHING: Final = "value"  # a column of figures of different kinds, beside their names
-_MATRICES: Final = frozenset({"covariance"})  # that are for programs
 _CONFIDENCE: Final = 0.95  # of intervals, unless the result says otherwise
 _LEAST: Final = 1e-4  # numbers smaller or larger are written with an exponent
 _MOST: Final = 1e12
@@ -39,7 +39,7 @@ def summary(answered: Answered, circumstances: Iterable[tuple[str, str]]) -> str
 
 def tables_of(result: ResultTable) -> list[tuple[str, ResultTable]]:
     """The tables that are printed: the main one, which has no name, and the further ones without long matrices."""
-    return [(name, each) for name, each in (("", result), *result.tables) if each.columns and name not in _MATRICES]
+    return [(name, each) for name, each in (("", result), *result.tables) if each.columns and not _is_matrix(name, result)]
 
 
 def notes(result: ResultTable) -> list[str]:
@@ -49,8 +49,13 @@ def notes(result: ResultTable) -> list[str]:
         lines.append(f"Suppressed: {len(result.suppressed)} with too few people behind them, or nobody")
     if result.withheld:
         lines.append(f"Withheld: {len(result.withheld)} values with too few people behind them")
-    left = [f"{name} ({len(each.rows)} rows)" for name, each in result.tables if name in _MATRICES]
+    left = [f"{name} ({len(each.rows)} rows)" for name, each in result.tables if _is_matrix(name, result)]
     return [*lines, *([f"Not printed: {', '.join(left)}"] if left else [])]
+
+
+def _is_matrix(name: str, result: ResultTable) -> bool:
+    """Whether a table is one for programs: that of the covariances of estimates, a row a pair."""
+    return name == "covariance" and result.kind != "correlation"
 
 
 def lines_of(table: ResultTable, result: ResultTable) -> list[str]:
@@ -79,8 +84,7 @@ def cells_of(table: ResultTable, result: ResultTable) -> tuple[list[str], list[l
     """
     header = [name for name, _ in table.columns]
     columns = [_column(table, place) for place in range(len(header))]
-    # A histogram's bounds are where its bins are; those of other analyses belong to the estimate beside them.
-    if result.kind not in (TABLE, "histogram") and all(bound in header for bound in _BOUNDS):
+    if result.kind not in _BINNED and all(bound in header for bound in _BOUNDS):
         low, high = map(header.index, _BOUNDS)
         header[low] = f"{100 * _confidence(result):g} % interval"
         columns[low] = [

@@ -37,6 +37,7 @@ COMMANDS = [
     ["evidence"],
     ["datasets"],
     ["attestations"],
+    ["statistics"],
     ["audit"],
 ]
 

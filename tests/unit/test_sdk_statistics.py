@@ -94,7 +94,7 @@ def test_weights_by_value_are_put_in_the_order_of_the_domain() -> None:
         SQL.standardized_rate("smoked", "sex", {"female": 1, "mail": 2})
     if "STANDARDIZED_RATE" in ANALYSES:
         ordered = SQL.standardized_rate("smoked", "sex", {"male": 2, "female": 1})
-        assert ordered == SQL.standardized_rate("smoked", "sex", [1, 2])
+        assert ordered == SQL.standardized_rate("smoked", "sex", 1, 2)
 
 
 @pytest.mark.parametrize("analysis", ANALYSES.values(), ids=lambda analysis: analysis.name)

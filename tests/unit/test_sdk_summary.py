@@ -77,6 +77,8 @@ def test_the_heading_of_an_interval_is_its_own_level() -> None:
 def test_bounds_of_bins_are_not_taken_for_an_interval() -> None:
     table = answer(SQL.histogram("bmi", bins=8)).table
     assert cells_of(table, table)[0] == ["low", "high", "count"]
+    cuts = answer(SQL.quantiles("bmi", 5)).table
+    assert cells_of(cuts, cuts)[0] == ["bin", "low", "high", "count"]
 
 
 def test_columns_are_aligned_words_left_and_numbers_right() -> None:
