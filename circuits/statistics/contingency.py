@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from circuits.analysis import Answer, Undefined, shown
+from circuits.analysis import Answer, Undefined
 from circuits.columns import Column, Value
 from circuits.errors import PlanTooComplex
 from circuits.families import Families
-from circuits.statistics.complete_cases import values_of
+from circuits.statistics.complete_cases import all_shown, values_of
 from circuits.summand import ROWS
 
 MAX_TABLE: Final = 1024  # cells: each is protected by every other one
@@ -62,7 +62,7 @@ def request_contingency(families: Families, a: Column, b: Column) -> None:
 def contingency_of(answer: Answer, a: Column, b: Column) -> Contingency:
     """The whole table. Raises Withheld, Undefined."""
     rows, columns = values_of(a), values_of(b)
-    cells = [shown(cell) for cell in answer.cells(ROWS, (rows, columns))]
+    cells = all_shown(answer.cells(ROWS, (rows, columns)), a, b)
     width = len(columns.values)
     counts = tuple(tuple(cells[start : start + width]) for start in range(0, len(cells), width))
     table = Contingency(rows.values, columns.values, counts)

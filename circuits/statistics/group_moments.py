@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from circuits.analysis import Answer, Undefined, shown
+from circuits.analysis import Answer, Undefined
 from circuits.columns import Column, DecimalColumn, IntegerColumn
 from circuits.columns import Value as Key
 from circuits.families import Families
 from circuits.result import Cell
-from circuits.statistics.complete_cases import values_of
+from circuits.statistics.complete_cases import all_shown, values_of
 from circuits.statistics.intervals import wald
 from circuits.statistics.roots import root
 from circuits.summand import ROWS, Summand, Value
@@ -60,8 +60,8 @@ def moments_of(answer: Answer, value: IntegerColumn | DecimalColumn, by: Column)
     grid = (values_of(by),)
     unit = 10**value.scale
     found = []
-    for key, *cells in zip(grid[0].values, *(answer.cells(summand, grid) for summand in _summands(value)), strict=True):
-        count, total, squares = map(shown, cells)
+    cells = (all_shown(answer.cells(summand, grid), by) for summand in _summands(value))
+    for key, count, total, squares in zip(grid[0].values, *cells, strict=True):
         if count > 0:
             mean = Fraction(total, count * unit)
             found.append(GroupMoments(key, count, mean, Fraction(squares, unit * unit) - count * mean * mean))

@@ -1,5 +1,7 @@
 """CHISQUARE against SciPy on the pooled rows."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ POOL = pool(TABLE)
 COUNTS = st.lists(st.integers(0, 12), min_size=6, max_size=6)
 
 
-def check(result, table):
+def check(result: Any, table: Any) -> None:
     oracle = stats.chi2_contingency(table, correction=False)
     chi_square, df, p, v = result.rows[0]
     assert df == oracle.dof
@@ -32,25 +34,25 @@ def check(result, table):
     )
 
 
-def crossed(data, a, b):
+def crossed(data: Any, a: Any, b: Any) -> Any:
     order = {"arm": ["control", "low", "high"]}
     table = pd.crosstab(data[a], data[b])
     return table.reindex(index=order.get(a, table.index), columns=order.get(b, table.columns))
 
 
 @pytest.mark.parametrize(("a", "b"), [("arm", "sex"), ("sex", "arm"), ("stage", "arm"), ("smoker", "died")])
-def test_it_is_scipys(a, b):
+def test_it_is_scipys(a: str, b: str) -> None:
     data = frame(TABLE, a, b, "age")
     data = data[data.age > 20]
     check(POOL.ask(f"SELECT CHISQUARE({a}, {b}) FROM ward WHERE age > 20"), crossed(data, a, b))
 
 
-def test_a_condition_leaves_a_code_out_with_a_minimum_cohort():
+def test_a_condition_leaves_a_code_out_with_a_minimum_cohort() -> None:
     data = frame(TABLE, "arm", "smoker")
     check(POOL.ask("SELECT CHISQUARE(arm, smoker) FROM ward WHERE arm <> 'nobody'", 10), crossed(data, "arm", "smoker"))
 
 
-def test_nhanes():
+def test_nhanes() -> None:
     _, survey, data = nhanes()
     data = data[data.age >= 20].dropna(subset=["insured", "sex"])
     check(survey.ask("SELECT CHISQUARE(sex, insured) FROM nhanes WHERE age >= 20", 10), crossed(data, "sex", "insured"))
@@ -58,7 +60,7 @@ def test_nhanes():
 
 @given(COUNTS)
 @settings(deadline=None, max_examples=60)
-def test_any_small_table(counts):
+def test_any_small_table(counts: Any) -> None:
     places = [(arm, sex) for arm in ("control", "low", "high") for sex in ("female", "male")]
     table = [{"arm": arm, "sex": sex} for (arm, sex), count in zip(places, counts, strict=True) for _ in range(count)]
     result = pool(table).ask("SELECT CHISQUARE(arm, sex) FROM ward")
@@ -76,7 +78,7 @@ def test_any_small_table(counts):
     assert hidden.rows == (result.rows if min(counts) >= 10 else ())
 
 
-def test_a_hidden_cell_withholds_the_test():
+def test_a_hidden_cell_withholds_the_test() -> None:
     table = [{"sex": sex, "smoker": place % 2 == 0} for sex in ("female", "male") for place in range(40)]
     table = table[:-24]  # 8 and 8 of the men are left
     sql = "SELECT CHISQUARE(sex, smoker) FROM ward"
@@ -94,17 +96,17 @@ def test_a_hidden_cell_withholds_the_test():
         ([{"sex": x, "died": True} for x in ("male", "female")], "all rows have the same value of died"),
     ],
 )
-def test_what_has_no_answer_says_why(table, reason):
+def test_what_has_no_answer_says_why(table: Any, reason: str) -> None:
     assert pool(table).ask("SELECT CHISQUARE(sex, died) FROM ward").notes == (f"undefined: {reason}",)
 
 
 @pytest.mark.parametrize("call", ["CHISQUARE(sex)", "CHISQUARE(sex, sex)", "CHISQUARE(sex, score)"])
-def test_wrong_arguments_are_refused(call):
+def test_wrong_arguments_are_refused(call: str) -> None:
     with pytest.raises(QueryType):
         POOL.ask(f"SELECT {call} FROM ward")
 
 
-def test_a_table_of_too_many_cells_is_refused():
+def test_a_table_of_too_many_cells_is_refused() -> None:
     columns = "\n".join(f'[[columns]]\nname = "{name}"\ntype = "integer"\nmin = 0\nmax = 32' for name in "ab")
     schema = parse_schema(f'name = "large"\ntitle = "Large"\n{columns}')
     with pytest.raises(PlanTooComplex, match="1089 cells"):

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import comb
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,7 +19,7 @@ TABLE = rows(400, 5)
 POOL = pool(TABLE)
 
 
-def exact(a, b, c, d):
+def exact(a: Any, b: Any, c: Any, d: Any) -> Any:
     """The definition, in fractions."""
     weights = {x: comb(a + b, x) * comb(c + d, a + c - x) for x in range(max(0, a - d), min(a + b, a + c) + 1)}
     return Fraction(sum(weight for weight in weights.values() if weight <= weights[a]), sum(weights.values()))
@@ -31,7 +32,7 @@ def exact(a, b, c, d):
 @example((3, 7, 7, 3))
 @example((10, 0, 0, 10))
 @settings(deadline=None)
-def test_p_is_exact(counts):
+def test_p_is_exact(counts: Any) -> None:
     p = two_sided(*counts)
     assert p == float(exact(*counts))
     a, b, c, d = counts
@@ -49,17 +50,17 @@ def test_p_is_exact(counts):
         (0, 1000, 20, 998980),
     ],
 )
-def test_a_million_rows(counts):
+def test_a_million_rows(counts: Any) -> None:
     # SciPy's logarithms of large factorials are good for nine digits.
     assert two_sided(*counts) == pytest.approx(stats.fisher_exact([counts[:2], counts[2:]]).pvalue, rel=1e-8)
 
 
-def test_what_no_double_can_hold_is_zero():
+def test_what_no_double_can_hold_is_zero() -> None:
     assert two_sided(500000, 0, 0, 500000) == 0.0
     assert two_sided(200, 0, 0, 300) == pytest.approx(1 / comb(500, 200), rel=1e-14)
 
 
-def check(result, table, note):
+def check(result: Any, table: Any, note: Any) -> Any:
     (a, b), (c, d) = table.to_numpy().tolist()
     oracle = stats.fisher_exact([[a, b], [c, d]])
     term, estimate, low, high, p = result.rows[0]
@@ -78,7 +79,7 @@ def check(result, table, note):
 
 @pytest.mark.parametrize("minimum", [1, 10])
 @pytest.mark.parametrize(("a", "b"), [("sex", "died"), ("smoker", "died"), ("smoker", "sex")])
-def test_it_is_scipys(a, b, minimum):
+def test_it_is_scipys(a: str, b: str, minimum: int) -> None:
     data = frame(TABLE, a, b)
     check(
         POOL.ask(f"SELECT FISHER({a}, {b}) FROM ward", minimum),
@@ -87,7 +88,7 @@ def test_it_is_scipys(a, b, minimum):
     )
 
 
-def test_a_condition_chooses_two_of_many_values():
+def test_a_condition_chooses_two_of_many_values() -> None:
     data = frame(TABLE, "arm", "smoker")
     table = pd.crosstab(data.arm, data.smoker).loc[["control", "high"]]
     sql = "SELECT FISHER(arm, smoker) FROM ward WHERE arm = 'high' OR arm = 'control'"
@@ -95,14 +96,14 @@ def test_a_condition_chooses_two_of_many_values():
     assert check(POOL.ask(sql, 10), table, note) == "odds ratio of smoker = false, arm = control to high"
 
 
-def test_nhanes():
+def test_nhanes() -> None:
     _, survey, data = nhanes()
     data = data[data.age >= 20].dropna(subset=["smoked", "insured"])
     result = survey.ask("SELECT FISHER(smoked, insured) FROM nhanes WHERE age >= 20", 10)
     check(result, pd.crosstab(data.smoked, data.insured), f"{len(data)} rows have a value of smoked and insured")
 
 
-def test_a_zero_cell_leaves_the_ratio_out():
+def test_a_zero_cell_leaves_the_ratio_out() -> None:
     table = [
         {"sex": sex, "died": died}
         for sex, died, n in (("male", True, 5), ("female", False, 7), ("male", False, 2))
@@ -129,11 +130,11 @@ def test_a_zero_cell_leaves_the_ratio_out():
         ),
     ],
 )
-def test_what_has_no_answer_says_why(table, reason):
+def test_what_has_no_answer_says_why(table: Any, reason: str) -> None:
     assert pool(table).ask("SELECT FISHER(arm, died) FROM ward").notes == (f"undefined: {reason}",)
 
 
 @pytest.mark.parametrize("call", ["FISHER(sex)", "FISHER(sex, sex)", "FISHER(sex, score)"])
-def test_wrong_arguments_are_refused(call):
+def test_wrong_arguments_are_refused(call: str) -> None:
     with pytest.raises(QueryType):
         POOL.ask(f"SELECT {call} FROM ward")

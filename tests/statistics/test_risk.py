@@ -1,5 +1,7 @@
 """RISK against statsmodels on the pooled rows."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
@@ -14,7 +16,7 @@ TABLE = rows(400, 6)
 POOL = pool(TABLE)
 
 
-def check(result, a, b, c, d):
+def check(result: Any, a: Any, b: Any, c: Any, d: Any) -> None:
     """Of a events among a + b exposed people and c among c + d others."""
     difference, ratio, odds = result.rows
     assert [row[0] for row in result.rows] == ["risk difference", "risk ratio", "odds ratio"]
@@ -37,13 +39,13 @@ def check(result, a, b, c, d):
         assert row[3:] == pytest.approx((events / count, *wilson), rel=1e-9, abs=1e-12)
 
 
-def counts(data, exposure, outcome, exposed=True, event=True):
+def counts(data: Any, exposure: Any, outcome: Any, exposed: Any = True, event: Any = True) -> Any:
     table = pd.crosstab(data[exposure] == exposed, data[outcome] == event)
     return [int(table.loc[x, y]) for x in (True, False) for y in (True, False)]
 
 
 @pytest.mark.parametrize("minimum", [1, 10])
-def test_it_is_statsmodels(minimum):
+def test_it_is_statsmodels(minimum: int) -> None:
     data = frame(TABLE, "smoker", "died", "age")
     result = POOL.ask("SELECT RISK(smoker, died) FROM ward WHERE age >= 15", minimum)
     data = data[data.age >= 15]
@@ -54,13 +56,13 @@ def test_it_is_statsmodels(minimum):
     )
 
 
-def test_the_second_code_is_the_exposure_or_the_event():
+def test_the_second_code_is_the_exposure_or_the_event() -> None:
     data = frame(TABLE, "sex", "died")
     check(POOL.ask("SELECT RISK(sex, died) FROM ward"), *counts(data, "sex", "died", "male"))
     check(POOL.ask("SELECT RISK(died, sex) FROM ward"), *counts(data, "died", "sex", True, "male"))
 
 
-def test_nhanes():
+def test_nhanes() -> None:
     _, survey, data = nhanes()
     data = data[data.age >= 20].dropna(subset=["smoked", "insured"])
     check(survey.ask("SELECT RISK(smoked, insured) FROM nhanes WHERE age >= 20", 10), *counts(data, "smoked", "insured"))
@@ -68,7 +70,7 @@ def test_nhanes():
 
 @given(st.tuples(*[st.integers(0, 15)] * 4))
 @settings(deadline=None, max_examples=60)
-def test_any_small_table(cells):
+def test_any_small_table(cells: Any) -> None:
     a, b, c, d = cells
     assume(a + b and c + d)
     places = [(True, True), (True, False), (False, True), (False, False)]
@@ -88,11 +90,11 @@ def test_any_small_table(cells):
         ([{"smoker": False, "died": x} for x in (True, False)], "no row has smoker = true"),
     ],
 )
-def test_what_has_no_answer_says_why(table, reason):
+def test_what_has_no_answer_says_why(table: Any, reason: str) -> None:
     assert pool(table).ask("SELECT RISK(smoker, died) FROM ward").notes == (f"undefined: {reason}",)
 
 
 @pytest.mark.parametrize("call", ["RISK(sex)", "RISK(sex, sex)", "RISK(sex, arm)", "RISK(stage, sex)", "RISK(sex, score)"])
-def test_wrong_arguments_are_refused(call):
+def test_wrong_arguments_are_refused(call: str) -> None:
     with pytest.raises(QueryType):
         POOL.ask(f"SELECT {call} FROM ward")

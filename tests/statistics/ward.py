@@ -3,6 +3,7 @@
 import csv
 import random
 import tempfile
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -130,4 +131,5 @@ def _read(cell: str, schema: Schema, name: str) -> Any:
     if cell == "":
         return None
     kind = schema.column(name).type
-    return {"integer": int, "decimal": float, "boolean": "true".__eq__}.get(kind, str)(cell)
+    readers: dict[str, Callable[[str], Any]] = {"integer": int, "decimal": float, "boolean": "true".__eq__}
+    return readers.get(kind, str)(cell)
