@@ -11,9 +11,13 @@ import statsmodels.formula.api as smf
 from sklearn.linear_model import Ridge
 
 from circuits.errors import PlanTooComplex, QueryType, QueryUnsupported
+from circuits.evaluate import evaluate
 from circuits.finish import WITHHELD
+from circuits.relation import contribution_relation
 from circuits.result import ResultTable
 from circuits.schema import parse_schema
+from protocol.parameters import GROUP_ORDER
+from tests.properties.onehot import row_of, row_value
 from tests.statistics.pooled import Pool
 from tests.statistics.ward import nhanes
 
@@ -318,6 +322,20 @@ def test_bad_calls_are_refused(arguments: str, error: type[Exception]) -> None:
 def test_too_many_nullable_columns_are_too_complex() -> None:
     with pytest.raises(PlanTooComplex):
         Pool.of(SCHEMA, [[]]).plan("SELECT LINEAR('y ~ a*n*b*ward') FROM visits WHERE sex = 'm' AND smoked AND b > 7")
+
+
+@pytest.mark.parametrize("formula", ["y ~ a + b", "y ~ a*sex + ward + b", "y ~ ward:sex - 1", "y ~ C(n):b + n"])
+@pytest.mark.parametrize("where", ["", "WHERE smoked AND ward <> 'w2'", "WHERE a > 3 OR sex = 'm'"])
+def test_what_is_proved_are_the_cells(formula: str, where: str) -> None:
+    pool = Pool.of(SCHEMA, [visits(9, count=60)])
+    plan = pool.plan(f"SELECT LINEAR('{formula}') FROM visits {where}")
+    ((chunk,),) = pool.hospitals
+    gamma = 0xABCDEF0123456789
+    relation = contribution_relation(plan, gamma)
+    proved = sum(row_value(relation, row_of(chunk, index)) for index in range(61))
+    cells = evaluate(plan, [chunk])
+    assert any(cells)
+    assert (proved - sum(pow(gamma, k, GROUP_ORDER) * cell for k, cell in enumerate(cells))) % GROUP_ORDER == 0
 
 
 def test_ten_regressors_are_about_eleven_products() -> None:
