@@ -10,41 +10,18 @@ of a process also builds tables of generators; it is reported apart.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from benchmarks.commit import commit, machine
 from benchmarks.prove import CLINIC, SEED, SQL
-from circuits.schema import parse_schema
-from mpc_nodes.data_config import FileConfig
-from mpc_nodes.node_main import register_dataset
-from mpc_nodes.trial import init_consortium
-from proofward.client import Client, connect
-from proofward.demo import free_ports
-from proofward.demo_processes import Processes
-from proofward.keys import issue_key
-
-_SECONDS: Final = 120.0
-_POLICY: Final = """\
-[[allow]]
-buyers = ["bench"]
-purposes = ["benchmark"]
-datasets = ["clinic"]
-columns = ["*"]
-aggregates = ["COUNT", "SUM", "AVG", "VAR_POP"]
-publication = ["digest", "aggregate"]
-
-[limits]
-minimum_cohort = 10
-minimum_hospitals = 3
-"""
+from benchmarks.service import SECONDS, service
+from proofward.client import Client
 
 
 def write_table(path: Path, rows: int, seed: int) -> None:
@@ -56,37 +33,12 @@ def write_table(path: Path, rows: int, seed: int) -> None:
 
 def measure(rows: int, hospitals: int, queries: int, directory: Path) -> dict[str, object]:
     """Start everything, ask, stop everything."""
-    names = [f"hospital{index}" for index in range(1, hospitals + 1)]
-    hub_port, api_port = free_ports(2)
-    trial = init_consortium(
-        directory / "trial", hospitals=names, now=time.time(), name="bench", hub_port=hub_port, api_port=api_port
-    )
-    for index, name in enumerate(names):
-        node = trial.node_config(name).parent
-        (node / "policy.toml").write_text(_POLICY, encoding="utf-8")
-        write_table(node / "tables" / "clinic.csv", rows, index)
-    logs = directory / "logs"
-    logs.mkdir()
-    with Processes(logs, os.environ) as processes:
-        processes.start("hub", ["hub", "run", str(trial.hub_config), "--with-parent"])
-        for name in names:
-            processes.start(name, ["node", "run", str(trial.node_config(name)), "--with-parent"])
-        states = [trial.hub_config.parent, *(trial.node_config(name).parent for name in names)]
-        processes.wait_until(lambda: all((each / "state" / "ready").exists() for each in states), "the start", _SECONDS)
-        key = issue_key(trial.hub_config, "buyer", buyer="bench", label="bench").key
-        began = time.perf_counter()
-        for name in names:
-            register_dataset(
-                trial.node_config(name), schema=parse_schema(CLINIC), source=FileConfig(kind="csv", path="clinic.csv")
-            )
-        register_s = time.perf_counter() - began
-        with connect(f"http://127.0.0.1:{api_port}", api_key=key, trust=trial.trust) as client:
-            processes.wait_until(lambda: _registered(client, len(names)), "the registrations' way", _SECONDS)
-            seconds = [_ask(client, hospitals) for _ in range(queries + 1)]
+    with service(directory, CLINIC, hospitals, lambda path, index: write_table(path, rows, index)) as running:
+        seconds = [_ask(running.client, hospitals) for _ in range(queries + 1)]
     return {
         "hospitals": hospitals,
         "rows_per_hospital": rows,
-        "register_s": round(register_s, 3),
+        "register_s": round(running.register_s, 3),
         "first_query_s": round(seconds[0], 3),
         "query_s": round(statistics.median(seconds[1:]), 3),
         "queries": queries,
@@ -95,14 +47,9 @@ def measure(rows: int, hospitals: int, queries: int, directory: Path) -> dict[st
     }
 
 
-def _registered(client: Client, hospitals: int) -> bool:
-    found = client.datasets()
-    return bool(found) and len(found[0]["hospitals"]) == hospitals
-
-
 def _ask(client: Client, hospitals: int) -> float:
     began = time.perf_counter()
-    result = client.query(SQL["W1"], purpose="benchmark", progress=False, wait=_SECONDS)
+    result = client.query(SQL["W1"], purpose="benchmark", progress=False, wait=SECONDS)
     assurance = result.attestation.assurance  # of a bundle that the client has verified
     if (assurance.contribution, len(result.hospitals)) != ("proven", hospitals):
         raise SystemExit(f"the answer is not proven by every hospital: {assurance}, {dict(result.left_out)}")

@@ -72,6 +72,9 @@ class Bracket:
     spacing: int
     settled: bool
 
+    def canonical(self) -> list[Any]:
+        return [self.rank, self.low, self.high, self.below, self.upto, self.spacing, self.settled]
+
     @property
     def code(self) -> int | None:
         """The code, if it is found."""
@@ -128,6 +131,9 @@ class Search:
             "quantiles": points,
             "disclosive": self.disclosive,
             "steps": [step.canonical() for step in self.steps],
+            "brackets": [
+                [group, [bracket.canonical() for bracket in brackets]] for group, brackets in sorted(self.brackets.items())
+            ],
         }
 
     def found(self, cells: Sequence[int | None], minimum: int) -> dict[int, tuple[Bracket, ...]]:

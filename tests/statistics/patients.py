@@ -53,6 +53,12 @@ min = -20
 max = 40
 nullable = true
 [[columns]]
+name = "risk"
+type = "decimal"
+scale = 2
+min = 0
+max = 1
+[[columns]]
 name = "cost"
 type = "integer"
 min = 0
@@ -89,13 +95,13 @@ QUESTIONS: Final = {
     "CHISQUARE": "CHISQUARE(sex, ward)",
     "FISHER": "FISHER(smoker, event)",
     "RISK": "RISK(smoker, event)",
-    "LINEAR": "LINEAR('bmi ~ age + C(sex) + delta:smoker')",
+    "LINEAR": "LINEAR('bmi ~ age + C(sex) + score:smoker')",
     "CORRELATION": "CORRELATION(age, bmi, delta)",
     "PCA": "PCA(age, bmi, score)",
     "SURVIVAL": "SURVIVAL(months, event, smoker)",
     "STANDARDIZED_RATE": "STANDARDIZED_RATE(event, ward, 4, 3, 2, 1)",
     "ROC": "ROC(score, event)",
-    "CALIBRATION": "CALIBRATION(score, event)",
+    "CALIBRATION": "CALIBRATION(risk, event)",
     "SUMMARY": "SUMMARY(sex, age, bmi, smoker)",
 }
 
@@ -125,6 +131,7 @@ def random_patients(count: int, seed: int = 1) -> list[dict[str, Any]]:
                 "months": months,
                 "bmi": None if rng.random() < 0.1 else min(70, max(10, round(20 + age / 10 + rng.gauss(0, 4), 1))),
                 "delta": None if rng.random() < 0.2 else min(40, max(-20, round(rng.gauss(2, 7), 2))),
+                "risk": round(score / 40, 2),
                 "cost": min(300_000, int(rng.expovariate(1 / 9_000))),
                 "seen": None,
             }
