@@ -55,7 +55,7 @@ class Calibration:
     def finish(self, answer: Answer) -> ResultTable:
         ((_, steps),) = self._cut_points.steps(answer)
         if steps is None:
-            raise Withheld
+            raise Withheld(f"too few people have one of the outcomes of {self.outcome.name}")
         failures, events, _ = steps[-1].upto
         if not failures + events:
             raise Undefined("there are no rows")
@@ -143,6 +143,9 @@ CALIBRATION = Analysis(
         "In each bin the sum of the predicted risks, and how many people have the outcome and how many have not; bins are "
         "merged until both reach the minimum cohort. Over all people the sums of p^2 and of p y."
     ),
-    limits="Rows without score or outcome do not count. A bin begins at its lower bound, which belongs to it.",
+    limits=(
+        "Rows without score or outcome do not count. A bin begins at its lower bound, which belongs to it. The fewer decimal "
+        "places a risk has, the more columns may be filtered by: of more than 3 there is room for hardly any."
+    ),
     example='client.calibration("risk", "died", bins=10)',
 )

@@ -63,7 +63,7 @@ class RocCurve:
     def finish(self, answer: Answer) -> ResultTable:
         ((_, steps),) = self._cut_points.steps(answer)
         if steps is None:
-            raise Withheld
+            raise Withheld(f"too few people have one of the outcomes of {self.outcome.name}")
         negatives, positives = steps[-1].upto
         if not positives or not negatives:
             raise Undefined(f"only one outcome of {self.outcome.name} occurs, and a curve compares two")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from circuits.analysis import Analysis, Answer, Arguments, Kind, Parameter, Undefined, shown
+from circuits.analysis import Analysis, Answer, Arguments, Kind, Parameter, Undefined, Withheld
 from circuits.cells import Grid
 from circuits.codeset import CodeSet
 from circuits.columns import Column
@@ -89,9 +89,12 @@ class StandardizedRate:
         for code, weight in enumerate(self.weights):
             if weight:
                 name = str(self.strata.value(code))
-                if people[code] == 0:
+                rows, ill = people[code], events[code]
+                if rows is None or ill is None:
+                    raise Withheld(f"stratum {name} of {self.strata.name} has too few people or events")
+                if not rows:
                     raise Undefined(f"nobody is in stratum {name} of {self.strata.name}, which has weight")
-                strata.append(Stratum(name, weight, shown(people[code]), shown(events[code])))
+                strata.append(Stratum(name, weight, rows, ill))
         return strata
 
 

@@ -156,5 +156,5 @@ SUMMARY = Analysis(
         "the minimum cohort on. How many are missing may be fewer."
     ),
     limits="At most 40 columns a query.",
-    example='client.summary("age", "sex", "bmi")',
+    example='client.describe("age", "sex", "bmi")',
 )

@@ -91,7 +91,7 @@ class Survival:
                 groups.append(_Group(key, steps))  # type: ignore[arg-type]
         if not groups:
             if suppressed:
-                raise Withheld
+                raise Withheld("no group has enough events, or people")
             raise Undefined("there are no rows")
         rows: list[tuple[Cell, ...]] = []
         medians: list[tuple[Cell, ...]] = []

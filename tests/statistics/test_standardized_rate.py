@@ -108,6 +108,7 @@ def test_a_stratum_with_too_few_events_withholds_the_rate() -> None:
     hidden = Pool.split(SCHEMA, rows).ask(sql, 10)
     assert hidden.rows == ()
     assert "withheld" in hidden.notes[0]
+    assert "stratum child" in hidden.notes[1]
 
 
 def test_arguments_that_do_not_fit() -> None:
