@@ -6,11 +6,14 @@ the columns and their names. Source: Wilkinson, Rogers (1973); Chambers, Hastie 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations, islice, product
+from typing import Final
 
 from circuits.columns import Column, DecimalColumn, IntegerColumn, NumericColumn
 from circuits.statistics.cross_products import INTERCEPT, DesignColumn, Shape
 from circuits.statistics.formula import Formula, ModelTerm, Variable
+
+MAX_DESIGN: Final = 50  # columns of the design matrix
 
 Levels = Mapping[str, Sequence[int]]  # of each categorical column, the codes that it has
 Coding = tuple[tuple[str, bool], ...]  # columns, and whether all codes are needed or all but the first
@@ -38,17 +41,21 @@ def categorical_columns(formula: Formula) -> tuple[Column, ...]:
 
 
 def design(formula: Formula, levels: Levels) -> tuple[DesignColumn, ...]:
-    """The columns of the design matrix, the intercept first."""
+    """The columns of the design matrix, the intercept first; of one that is too large, no more than shows that it is."""
+    return tuple(islice(_columns(formula, levels), MAX_DESIGN + 1))
+
+
+def _columns(formula: Formula, levels: Levels) -> Iterator[DesignColumn]:
     buckets: dict[frozenset[str], list[ModelTerm]] = {frozenset(): []}
     for term in formula.terms:
         buckets.setdefault(frozenset(v.column.name for v in term.numeric), []).append(term)
-    columns = [INTERCEPT] if formula.intercept else []
+    if formula.intercept:
+        yield INTERCEPT
     for numeric, terms in buckets.items():
         used: set[frozenset[str]] = {frozenset()} if formula.intercept and not numeric else set()
         for term in sorted(terms, key=lambda each: len(each.variables)):
             for coding in _codings([v.column.name for v in term.categorical], used):
-                columns += _coded(term, dict(coding), levels)
-    return tuple(columns)
+                yield from _coded(term, dict(coding), levels)
 
 
 def _codings(categorical: Sequence[str], used: set[frozenset[str]]) -> list[Coding]:

@@ -17,6 +17,7 @@ from protocol.parameters import MAX_DIGIT_VALUES
 
 MAX_LENGTH: Final = 2_000
 MAX_TERMS: Final = 40
+MAX_VARIABLES: Final = 6  # of one term; a product of more cannot be proved
 MAX_OPERATORS: Final = 200  # bounds the depth of the syntax tree, and with it recursion
 
 _HINT: Final = "write for example 'bmi ~ age + C(sex) + age:smoked'"
@@ -194,6 +195,8 @@ def _distinct(terms: Sequence[ModelTerm]) -> tuple[ModelTerm, ...]:
 def _joined(left: ModelTerm, right: ModelTerm) -> ModelTerm:
     variables = {variable.key: variable for variable in (*right.variables, *left.variables)}
     order = dict.fromkeys(variable.key for variable in (*left.variables, *right.variables))
+    if len(order) > MAX_VARIABLES:
+        raise QueryTooLarge(f"a term of the formula has more than {MAX_VARIABLES} variables", hint="use shorter products")
     return ModelTerm(tuple(variables[key] for key in order))
 
 

@@ -24,13 +24,12 @@ from circuits.result import Cell, ResultTable
 from circuits.schema import Schema
 from circuits.search import Search
 from circuits.statistics.cross_products import INTERCEPT, CrossProducts, DesignColumn, Shape, count_rows
-from circuits.statistics.design import all_levels, categorical_columns, design, shapes
+from circuits.statistics.design import MAX_DESIGN, all_levels, categorical_columns, design, shapes
 from circuits.statistics.distributions import f_survival, student_quantile
 from circuits.statistics.formula import Formula, parse_formula
 from circuits.statistics.linear_algebra import Sweep
 from circuits.statistics.roots import root, signed_root
 
-MAX_DESIGN: Final = 50  # columns of the design matrix
 DEFAULT_CONFIDENCE: Final = Decimal("0.95")
 
 _TABLE: Final = (
@@ -251,7 +250,7 @@ def _prepare(arguments: Arguments, schema: Schema, _group_by: tuple[str, ...]) -
         raise QueryUnsupported("the formula has neither terms nor an intercept", hint="write for example 'bmi ~ age + sex'")
     if len(columns) > MAX_DESIGN:
         raise QueryUnsupported(
-            f"the model has {len(columns)} coefficients, at most {MAX_DESIGN} are supported",
+            f"the model has more than {MAX_DESIGN} coefficients",
             hint="use fewer terms, or categories with fewer codes",
         )
     return Linear(formula, outcome, Fraction(penalty), Fraction(confidence))
@@ -262,7 +261,12 @@ LINEAR = Analysis(
     title="Linear regression",
     kind="linear",
     parameters=(
-        Parameter("formula", Kind.TEXT, "the model, for example `bmi ~ age + C(sex) + age:smoked`"),
+        Parameter(
+            "formula",
+            Kind.TEXT,
+            "the model, `y ~ a + b`: `C(c)` for whole numbers as categories, `a:b` for a product, `a*b` for `a + b + a:b`, "
+            "`- 1` for no intercept",
+        ),
         Parameter("penalty", Kind.NUMBER, "of a ridge regression, on the columns as they are (0)", optional=True),
         Parameter("confidence", Kind.NUMBER, "of the intervals (0.95)", optional=True),
     ),

@@ -136,7 +136,7 @@ def test_at_most_forty_terms() -> None:
     schema = parse_schema(f'name = "t"\n{columns}')
     everything = "+".join(f"x{i}" for i in range(1, MAX_TERMS + 1))
     assert len(parse_formula(f"x0 ~ {everything}", schema).terms) == MAX_TERMS
-    for right in (f"{everything} + x50", f"({everything})*({everything})", "*".join(f"x{i}" for i in range(1, 40))):
+    for right in (f"{everything} + x50", f"({everything})*({everything})", ":".join(f"x{i}" for i in range(1, 8))):
         with pytest.raises(QueryTooLarge):
             parse_formula(f"x0 ~ {right}", schema)
 

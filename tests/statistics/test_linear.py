@@ -10,7 +10,7 @@ import pytest
 import statsmodels.formula.api as smf
 from sklearn.linear_model import Ridge
 
-from circuits.errors import PlanTooComplex, QueryType, QueryUnsupported
+from circuits.errors import PlanTooComplex, QueryTooLarge, QueryType, QueryUnsupported
 from circuits.evaluate import evaluate
 from circuits.finish import WITHHELD
 from circuits.relation import contribution_relation
@@ -30,6 +30,8 @@ SCHEMA = parse_schema(
     '[[columns]]\nname = "sex"\ntype = "category"\ncodes = ["m", "f"]\nnullable = true\n'
     '[[columns]]\nname = "ward"\ntype = "category"\ncodes = ["w1", "w2", "w3", "w4"]\n'
     '[[columns]]\nname = "smoked"\ntype = "boolean"\n'
+    '[[columns]]\nname = "age"\ntype = "integer"\nmin = 0\nmax = 200\n'
+    '[[columns]]\nname = "stay"\ntype = "integer"\nmin = 0\nmax = 200\n'
 )
 WARDS = ["w1", "w2", "w3", "w4"]
 
@@ -45,6 +47,8 @@ def visits(seed: int, count: int = 400, wards: int = 4) -> list[dict[str, Any]]:
             "sex": rng.choice("mf"),
             "ward": rng.choice(WARDS[:wards]),
             "smoked": rng.random() < 0.3,
+            "age": 0,
+            "stay": 0,
         }
         mean = 0.5 * row["a"] + row["b"] * (row["sex"] == "m") + 3 * row["smoked"] - row["n"]
         row["y"] = round(mean + rng.gauss(0, 5), 1)
@@ -175,7 +179,10 @@ def test_no_penalty_is_least_squares_and_a_little_is_nearly() -> None:
 
 
 def test_ridge_works_where_least_squares_does_not() -> None:
-    rows = [{"y": 3 * n, "a": 2 * n, "n": n, "b": n + 0.5, "ward": "w1", "smoked": False} for n in range(3, 8)]
+    rows = [
+        {"y": 3 * n, "a": 2 * n, "n": n, "b": n + 0.5, "ward": "w1", "smoked": False, "age": 0, "stay": 0}
+        for n in range(3, 8)
+    ]
     assert "linear combination" in ask(rows, "y ~ n + a").notes[-1]
     table = ask(rows, "y ~ n + a + b", 2)
     model = Ridge(alpha=2).fit(pd.DataFrame(rows)[["n", "a", "b"]], [row["y"] for row in rows])  # type: ignore[list-item]
@@ -183,7 +190,7 @@ def test_ridge_works_where_least_squares_does_not() -> None:
 
 
 def simple(**values: Any) -> dict[str, Any]:
-    return {"y": 1, "a": 1, "b": 1, "n": 3, "sex": "m", "ward": "w1", "smoked": False, **values}
+    return {"y": 1, "a": 1, "b": 1, "n": 3, "sex": "m", "ward": "w1", "smoked": False, "age": 0, "stay": 0, **values}
 
 
 @pytest.mark.parametrize(
@@ -309,8 +316,9 @@ def test_any_table_has_an_answer(seed: int, minimum: int) -> None:
         ("", QueryType),
         ("'y ~ 0'", QueryUnsupported),
         ("'y ~ C(a)'", QueryUnsupported),
+        ("'y ~ C(a):C(age):C(stay):C(n):ward:sex'", QueryUnsupported),
         ("'y ~ ward*C(n)*sex*smoked'", QueryUnsupported),
-        ("'y ~ b:b:b + a:b:n:sex:smoked:ward:C(n)'", QueryUnsupported),
+        ("'y ~ b:b:b + a:b:n:sex:smoked:ward:C(n)'", QueryTooLarge),
     ],
 )  # fmt: skip
 def test_bad_calls_are_refused(arguments: str, error: type[Exception]) -> None:
