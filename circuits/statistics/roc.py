@@ -153,8 +153,8 @@ def area_under_curve(bins: Sequence[tuple[int, int]]) -> Area:
 def _prepare(arguments: Arguments, _schema: Schema, _group_by: tuple[str, ...]) -> RocCurve:
     score = numeric_column(arguments.column("score"))
     number = arguments.number("bins", score.size if score.size <= MAX_DIGIT_VALUES else DEFAULT_BINS)
-    if number != int(number) or number < 2:
-        raise QueryType("ROC takes a whole number of bins, 2 or more")
+    if number != int(number) or number < 1:
+        raise QueryType("ROC takes a whole number of bins, 1 or more")
     return RocCurve(score, arguments.column("outcome"), equal_bounds(score, min(int(number), score.size)))
 
 

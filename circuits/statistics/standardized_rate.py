@@ -137,7 +137,10 @@ STANDARDIZED_RATE = Analysis(
         "is that of all people in strata that have weight."
     ),
     source="Fleiss, Levin and Paik (2003), chapter 19; Keyfitz (1966) for the variance.",
-    revealed="In each stratum, the number of people and of events, each from the minimum cohort on.",
+    revealed=(
+        "In each stratum, the number of people and of events, each from the minimum cohort on. The number of all people is "
+        "opened too: if a single stratum is withheld, how many are in it follows."
+    ),
     limits=(
         "Withheld as a whole if a stratum that has weight has too few people or events: join strata, or give it weight 0. "
         "Rows without event or stratum do not count. The interval is that of a normal, rough for few events."

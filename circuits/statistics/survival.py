@@ -209,7 +209,8 @@ SURVIVAL = Analysis(
     ),
     revealed=(
         "The number of people and of events of each group, in all and up to those times between which there is at least the "
-        "minimum cohort of events. How many were censored between two such times may be fewer."
+        "minimum cohort of events. How many were censored between two such times may be fewer. The number of all people is "
+        "opened too: if a single group is withheld, how many are in it follows."
     ),
     limits=(
         "Who leaves within an interval, by the event or censored, counts at its end. Rows without time, event or group "

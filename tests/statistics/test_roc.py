@@ -171,7 +171,7 @@ def test_arguments_that_do_not_fit() -> None:
         ("ill, points", QueryType),
         ("points", QueryType),
         ("points, age", QueryType),
-        ("points, ill, 1", QueryType),
+        ("points, ill, 0", QueryType),
         ("points, ill, 2.5", QueryType),
         ("risk, ill, 1001", PlanTooComplex),
     ):

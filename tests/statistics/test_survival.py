@@ -155,6 +155,26 @@ def test_decimal_times_below_zero_and_of_several_digits() -> None:
     _assert_curve(_records(table), rounded, frame.died.astype(int))
 
 
+def test_times_of_many_digits_are_cut_at_round_places() -> None:
+    schema = parse_schema(
+        'name = "costs"\n[[columns]]\nname = "cost"\ntype = "integer"\nmin = 0\nmax = 99999\n'
+        '[[columns]]\nname = "paid"\ntype = "boolean"\n'
+    )
+    rng = random.Random(4)
+    rows = [{"cost": int(99999 * rng.betavariate(1, 3)), "paid": rng.random() < 0.6} for _ in range(500)]
+    pool = Pool.split(schema, rows)
+    sql = "SELECT SURVIVAL(cost, paid) FROM costs"
+    bounds = pool.plan(sql).analysis.bounds  # type: ignore[union-attr]
+    assert len(bounds) == 51
+    assert max(high - low for low, high in pairwise(bounds)) < 1.3 * min(high - low for low, high in pairwise(bounds))
+    frame = pd.DataFrame(rows)
+    for minimum in (1, 10):
+        table = pool.ask(sql, minimum)
+        ends = [bound - 1 for bound in bounds[1:]] if minimum == 1 else [row[0] for row in table.rows]
+        rounded = frame.cost.map(lambda cost, ends=ends: min(end for end in ends if end >= cost))
+        _assert_curve(_records(table), rounded.astype(float), frame.paid.astype(int))
+
+
 def test_lung_by_institution() -> None:
     lung = load_lung().dropna(subset=["inst"])
     schema = parse_schema(
