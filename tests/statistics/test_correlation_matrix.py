@@ -91,7 +91,11 @@ def test_columns_that_do_not_vary_or_agree() -> None:
 
 
 def test_three_rows_have_no_interval() -> None:
-    rows = [{"a": 1, "b": 1, "c": 7, "d": 5, "e": 10}, {"a": 2, "b": 2, "c": 7, "d": 5, "e": 10}, {"a": 2.5, "b": 9}]
+    rows: list[dict[str, Any]] = [
+        {"a": 1, "b": 1, "c": 7, "d": 5, "e": 10},
+        {"a": 2, "b": 2, "c": 7, "d": 5, "e": 10},
+        {"a": 2.5, "b": 9},
+    ]
     table = Pool.of(SCHEMA, [[{"d": 5, "e": 1, "sex": "f", **row} for row in rows]]).ask(
         "SELECT CORRELATION(a, b) FROM visits"
     )

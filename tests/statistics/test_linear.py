@@ -185,7 +185,7 @@ def test_ridge_works_where_least_squares_does_not() -> None:
     ]
     assert "linear combination" in ask(rows, "y ~ n + a").notes[-1]
     table = ask(rows, "y ~ n + a + b", 2)
-    model = Ridge(alpha=2).fit(pd.DataFrame(rows)[["n", "a", "b"]], [row["y"] for row in rows])  # type: ignore[list-item]
+    model = Ridge(alpha=2).fit(pd.DataFrame(rows)[["n", "a", "b"]], [row["y"] for row in rows])
     assert close([row[1] for row in table.rows], [model.intercept_, *model.coef_], 1e-6)
 
 
@@ -211,7 +211,8 @@ def simple(**values: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_undefined_in_words(formula: str, rows: list[dict[str, Any]], reason: str) -> None:
     table = ask(rows, formula)
-    assert table.rows == table.tables == ()
+    assert table.rows == ()
+    assert table.tables == ()
     assert table.notes[0].startswith("undefined: ")
     assert reason in table.notes[0]
 
