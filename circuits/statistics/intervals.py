@@ -37,8 +37,7 @@ def wilson(events: int, count: int) -> Interval:
         z = normal_quantile(UPPER)
         middle = (events + z * z / 2) / (count + z * z)
         half = z * mp.sqrt(_mpf(Fraction(events * (count - events), count)) + z * z / 4) / (count + z * z)
-        # The ends are exact where nobody, or everybody, has the event.
-        return float(middle - half) if events else 0.0, float(middle + half) if events < count else 1.0
+        return float(middle - half), float(middle + half)
 
 
 def _mpf(number: Fraction) -> mpf:

@@ -78,6 +78,12 @@ def test_any_small_table(counts: Any) -> None:
     assert hidden.rows == (result.rows if min(counts) >= 10 else ())
 
 
+def test_five_expected_rows_are_enough() -> None:
+    table = [{"sex": sex, "died": died} for sex in ("female", "male") for died in (True, False)] * 5
+    assert len(pool(table).ask("SELECT CHISQUARE(sex, died) FROM ward").notes) == 2
+    assert "3 of 4 cells" in pool(table[1:]).ask("SELECT CHISQUARE(sex, died) FROM ward").notes[2]
+
+
 def test_a_hidden_cell_withholds_the_test() -> None:
     table = [{"sex": sex, "smoker": place % 2 == 0} for sex in ("female", "male") for place in range(40)]
     table = table[:-24]  # 8 and 8 of the men are left
