@@ -22,6 +22,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from circuits.aggregates import ORDER_STATISTICS
+from circuits.catalogue import ANALYSES, NAMES
 from circuits.schema import parse_schema
 from mpc_nodes.config import load_account_key, load_signing_key
 from mpc_nodes.data_config import FileConfig
@@ -45,6 +47,12 @@ _START_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 60.0
 _AUDIT_SECONDS: Final = 240.0  # the reference takes 14 s of one processor, which may be busy
 
+_DISCLOSIVE: Final = {
+    *(str(name) for name, each in ORDER_STATISTICS.items() if each.disclosive),
+    *(name for name, each in ANALYSES.items() if each.disclosive),
+}
+# Every statistic that shows no single person's value.
+_ALLOWED: Final = ", ".join(f'"{name}"' for name in NAMES if name not in _DISCLOSIVE)
 _POLICY: Final = f"""\
 # What this hospital allows. Everything else is refused.
 [[allow]]
@@ -52,7 +60,7 @@ buyers = ["{BUYER}"]
 purposes = ["{PURPOSE}"]
 datasets = ["nhanes"]
 columns = ["*"]
-aggregates = ["COUNT", "SUM", "AVG", "VAR_SAMP", "VAR_POP", "STDDEV_SAMP"]
+aggregates = [{_ALLOWED}]
 publication = ["digest", "aggregate"]
 
 [limits]

@@ -105,10 +105,10 @@ class Consortium:
             raise AssertionError(f"{command} ended with {process.returncode}: {process.stdout}{process.stderr}")
         return process.stdout
 
-    def client(self, patience: float = SECONDS) -> Client:
+    def client(self, patience: float = SECONDS, purpose: str | None = None) -> Client:
         """As the buyer."""
         key = (self.directory / "buyer.key").read_text().strip()
-        return connect(self.url, api_key=key, trust=self.trial.trust, patience=patience)
+        return connect(self.url, api_key=key, trust=self.trial.trust, purpose=purpose, patience=patience)
 
     def all_connected(self) -> bool:
         """Whether the hub sees every node."""
@@ -153,17 +153,38 @@ class Consortium:
                 process.stdin.close()
 
 
+def visits(hospital: int) -> str:
+    """The table of a hospital as CSV."""
+    return "age,sex\n" + "".join(f"{age},{sex}\n" for age, sex in rows(hospital))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What every hospital registers: a schema, and the CSV of hospital 1, 2, ..."""
+
+    name: str
+    schema: str
+    csv: Callable[[int], str]
+
+
+VISITS = Dataset("visits", SCHEMA, visits)
+
+
 @contextlib.contextmanager
 def consortium(
     directory: Path,
     hospitals: Sequence[str] = HOSPITALS,
     *,
+    datasets: Sequence[Dataset] = (VISITS,),
+    policy: str = POLICY,
     databases: Mapping[str, str] | None = None,
     chain: TestChain | None = None,
 ) -> Iterator[Consortium]:
     """Four hospitals with registered tables, all connected.
 
     Args:
+        datasets: what each hospital registers.
+        policy: of each hospital.
         databases: SQLAlchemy URLs of processes that do not keep their state in SQLite.
         chain: a running chain with an RPC URL; None is the chain embedded in the hub.
     """
@@ -186,14 +207,14 @@ def consortium(
         text, changed = re.subn(r'(?m)^database = ".*"$', f'database = "{url}"', config.read_text())
         assert changed == 1
         config.write_text(text)
-    schema = directory / "schema.toml"
-    schema.write_text(SCHEMA)
+    for dataset in datasets:
+        (directory / f"{dataset.name}.toml").write_text(dataset.schema)
     for index, name in enumerate(hospitals, 1):
         node = trial.node_config(name).parent
-        (node / "policy.toml").write_text(POLICY)
-        lines = "".join(f"{age},{sex}\n" for age, sex in rows(index))
+        (node / "policy.toml").write_text(policy)
         (node / "tables").mkdir(exist_ok=True)
-        (node / "tables" / "visits.csv").write_text("age,sex\n" + lines)
+        for dataset in datasets:
+            (node / "tables" / f"{dataset.name}.csv").write_text(dataset.csv(index))
     running = Consortium(directory, trial, f"http://127.0.0.1:{api_port}")
     try:
         running.start("hub")
@@ -203,22 +224,22 @@ def consortium(
             *("-o", str(directory / "buyer.key")),
         )
         for name in hospitals:
-            running.run(
-                *("dataset", "register", str(trial.node_config(name)), "--schema", str(schema), "--file", "visits.csv"),
-            )
+            for dataset in datasets:
+                schema = ("--schema", str(directory / f"{dataset.name}.toml"))
+                running.run("dataset", "register", str(trial.node_config(name)), *schema, "--file", f"{dataset.name}.csv")
             running.start(name)
         for name in hospitals:
             running.wait_ready(name)
         with running.client() as client:
-            running.wait_until(lambda: _all_registered(client, hospitals), "the registrations")
+            running.wait_until(lambda: _all_registered(client, hospitals, datasets), "the registrations")
         yield running
     finally:
         running.stop()
 
 
-def _all_registered(client: Client, hospitals: Sequence[str]) -> bool:
-    found = client.datasets()
-    return bool(found) and set(found[0]["hospitals"]) == set(hospitals)
+def _all_registered(client: Client, hospitals: Sequence[str], datasets: Sequence[Dataset]) -> bool:
+    found = {each["name"]: set(each["hospitals"]) for each in client.datasets()}
+    return all(found.get(dataset.name) == set(hospitals) for dataset in datasets)
 
 
 def _listens(port: int) -> bool:
