@@ -11,7 +11,7 @@ import prover
 from attestation.errors import AttestationIncomplete, SuppressionInvalid
 from circuits.finish import finish
 from circuits.plan import Plan
-from privacy.disclosure import suppressed_cells
+from privacy.disclosure import suppressed_cells, wrongly_shown_or_hidden
 from protocol import canonical
 from protocol.consortium import Consortium
 from protocol.messages import Contribution, Decision, Freeze, SignedMessage
@@ -132,14 +132,12 @@ def visible_cells(aggregate: Aggregate) -> list[int | None]:
 def check_suppression(plan: Plan, cells: Sequence[int | None], minimum: int) -> None:
     """Check that exactly the cells are suppressed that the rule demands, as far as the visible cells tell.
 
-    A cohort is itself suppressed when it is too small, so a suppressed cohort stands for 0: then everything that depends
-    on it, and nothing else, must be suppressed too. That a suppressed cohort really was too small cannot be seen.
+    That a suppressed cohort really was too small cannot be seen.
 
     Raises:
         SuppressionInvalid: a cell is visible that must not be, or suppressed without reason.
     """
-    expected = suppressed_cells(plan, [0 if cell is None else cell for cell in cells], minimum)
-    if expected != [k for k, cell in enumerate(cells) if cell is None]:
+    if wrongly_shown_or_hidden(plan, cells, minimum):
         raise SuppressionInvalid("the suppressed cells are not those of the rule for small cohorts")
 
 

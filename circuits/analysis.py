@@ -174,7 +174,8 @@ class Analysis:
         kind: of its results, which tells how they are drawn.
         prepare: reads arguments that are of their parameters' kinds; raises QueryType, QueryUnsupported, QueryUnknownName.
         grouped: whether GROUP BY may stand beside it.
-        disclosive: whether single patients' values can show; a policy names every analysis that it allows.
+        opens_total: whether the number of all rows of a group is opened. Not, where parts of it may be withheld: one part
+            that is withheld would follow from the total.
         formula, source, revealed, limits: for the generated documentation, Markdown.
         example: a call, in the form of the client.
     """
@@ -190,4 +191,4 @@ class Analysis:
     limits: str
     example: str
     grouped: bool = False
-    disclosive: bool = False
+    opens_total: bool = True

@@ -121,6 +121,7 @@ class Protection(StrEnum):
     SUPPORT = "support"  # enough rows behind it
     TAILS = "tails"  # enough rows below and above: the cell counts those below, `base` all
     TOTAL = "total"  # enough rows in all, of which the cell may say something about one: disclosive
+    NEVER = "never"  # it is not opened at all: it protects others
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Cohort:
     """What must reach the minimum cohort before the cells of a family may be opened.
 
     Attributes:
-        base: index of the first cell of the counts that protect the family.
+        base: index of the first cell of the counts that protect the family; no matter if it is never opened.
         stride: cell k of the family is protected by count base + k // stride.
     """
 
@@ -138,6 +139,9 @@ class Cohort:
 
     def canonical(self) -> list[Any]:
         return [str(self.protection), self.base, self.stride]
+
+
+NEVER_OPENED = Cohort(Protection.NEVER, 0)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import product as combinations
 from math import prod
 from typing import Final
 
-from circuits.cells import Bins, CellFamily, Cohort, Form, Grid, Group, Protection, Term
+from circuits.cells import NEVER_OPENED, Bins, CellFamily, Cohort, Form, Grid, Group, Protection, Term
 from circuits.codeset import CodeSet
 from circuits.columns import Column
 from circuits.columns import Value as ColumnValue
@@ -27,9 +27,18 @@ class Families:
     Args:
         where: WHERE; its parts over a one-digit GROUP BY column only choose which groups have cells.
         known: columns that must not be NULL for a row to count.
+        opens_total: whether family 0, the rows of each group, is opened; else it only protects others.
     """
 
-    def __init__(self, schema: Schema, where: Predicate | None, group_by: Sequence[str], known: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        where: Predicate | None,
+        group_by: Sequence[str],
+        known: Iterable[str] = (),
+        *,
+        opens_total: bool = True,
+    ) -> None:
         self.schema = schema
         self._digits = {digit: index for index, digit in enumerate(schema.digits)}
         self._forms: dict[Form, int] = {}
@@ -53,7 +62,7 @@ class Families:
         self._where = tuple(rest)
         self._known = tuple(schema.column(name) for name in known)
         self._counted: dict[tuple[str, ...], Polynomial] = {}
-        self.family(ROWS, self.grid(self.groups))
+        self.family(ROWS, self.grid(self.groups), cohorts=None if opens_total else [NEVER_OPENED])
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -186,7 +195,7 @@ class Families:
         """The rows of each key and, among them, those that the sum is over. None: the family counts its own cohort."""
         if summand == ROWS:
             return ()
-        rows = Cohort(Protection.SUPPORT, self.first(self.family(ROWS, grid)))
+        rows = Cohort(Protection.SUPPORT, 0 if grid == QUERY_GRID else self.first(self.family(ROWS, grid)))
         if summand.support == summand:
             return (rows, Cohort(Protection.SUPPORT, self._next))
         return tuple(dict.fromkeys((rows, Cohort(Protection.SUPPORT, self.first(self.family(summand.support, grid))))))

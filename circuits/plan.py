@@ -19,6 +19,7 @@ from typing import Any, Final
 from circuits.aggregates import AGGREGATES, ORDER_STATISTICS
 from circuits.analysis import Prepared
 from circuits.call import prepare
+from circuits.catalogue import ANALYSES
 from circuits.cells import CellFamily, Form, Grid, Group, Output, Protection, Term
 from circuits.columns import BooleanColumn, CategoryColumn, DateColumn, Digit, Value
 from circuits.combination import Combination
@@ -120,6 +121,8 @@ class Plan:
             for cell in range(family.cells):
                 own: dict[tuple[int, int | None], None] = {}
                 for cohort in family.cohorts:
+                    if cohort.protection is Protection.NEVER:
+                        continue
                     base = cohort.base + cell // cohort.stride
                     own[base, None] = None
                     if cohort.protection is Protection.TAILS:
@@ -127,6 +130,16 @@ class Plan:
                         own[base, family.first + cell] = None
                 protectors.append(tuple(own))
         return tuple(protectors)
+
+    @cached_property
+    def never_opened(self) -> frozenset[int]:
+        """The cells that only protect others."""
+        return frozenset(
+            family.first + cell
+            for family in self.families
+            if any(cohort.protection is Protection.NEVER for cohort in family.cohorts)
+            for cell in range(family.cells)
+        )
 
     @cached_property
     def columns_used(self) -> tuple[str, ...]:
@@ -216,7 +229,7 @@ def next_round(plan: Plan, opened: Opened) -> Plan | None:
     found = found_by(plan, opened)
     if all(bracket.settled for groups in found for brackets in groups.values() for bracket in brackets):
         return None
-    families = Families(plan.schema, plan.query.where, plan.query.group_by, _known(plan.analysis))
+    families = _families(plan.query, plan.schema, plan.analysis)
     try:
         searches = tuple(proceed(families, search, own) for search, own in zip(plan.searches, found, strict=True))
         return _plan(plan.query, families, plan.outputs, searches, plan.analysis, (*plan.earlier, (plan, opened)))
@@ -242,7 +255,7 @@ class _Compiler:
         """The plan of the first round."""
         call = self._query.call
         analysis = None if call is None else prepare(call, self._schema, self._query.group_by)
-        families = Families(self._schema, self._query.where, self._query.group_by, _known(analysis))
+        families = _families(self._query, self._schema, analysis)
         outputs = tuple(self._output(output, families) for output in self._query.outputs)
         if analysis is not None:
             self._searches += analysis.request(families)
@@ -302,8 +315,12 @@ def _plan(
     return plan
 
 
-def _known(analysis: Prepared | None) -> tuple[str, ...]:
-    return () if analysis is None else analysis.known
+def _families(query: Query, schema: Schema, analysis: Prepared | None) -> Families:
+    """Nothing but family 0."""
+    if query.call is None or analysis is None:
+        return Families(schema, query.where, query.group_by)
+    opens_total = ANALYSES[query.call.name].opens_total
+    return Families(schema, query.where, query.group_by, analysis.known, opens_total=opens_total)
 
 
 def _degree(family: CellFamily, term: Term | None, plan: Plan) -> int:

@@ -147,5 +147,6 @@ CALIBRATION = Analysis(
         "Rows without score or outcome do not count. A bin begins at its lower bound, which belongs to it. The fewer decimal "
         "places a risk has, the more columns may be filtered by: of more than 3 there is room for hardly any."
     ),
+    opens_total=False,
     example='client.calibration("risk", "died", bins=10)',
 )

@@ -7,8 +7,7 @@ there are that many: of the two, the finer one has the other, or a point in betw
 opened cut points are dense, where they are few a step is wide. What is counted in all is opened only if there are enough of
 everything protected, too: nothing that is closed follows from what is opened. With a minimum of 1 every cut point is opened.
 
-The counts of [a, c) and [c, b) are cells of the plan that are never opened themselves: they are protected by a count of
-nobody, which no minimum cohort allows.
+The counts of [a, c) and [c, b) are cells of the plan that are never opened themselves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,11 @@ from functools import cached_property
 from typing import Final
 
 from circuits.analysis import Answer
-from circuits.cells import Bins, Cohort, Grid, Group, Protection
+from circuits.cells import NEVER_OPENED, Bins, Cohort, Grid, Group, Protection
 from circuits.codeset import CodeSet
 from circuits.columns import Column
 from circuits.families import Families, keys_of
-from circuits.summand import Summand, Within
+from circuits.summand import Summand
 
 SIDES: Final = 2  # of a cut point
 
@@ -71,21 +70,20 @@ class CutPoints:
 
     def request(self, families: Families) -> None:
         """Ask for the cells. Raises PlanTooComplex."""
-        nobody = families.first(families.family(Summand((Within(self.column.name, CodeSet((), False)),))))
-        whole = self._protection(families, nobody, self.groups)
+        whole = self._protection(families, self.groups)
         for summand in self.counted:
             families.family(summand, families.grid(self.groups), cohorts=whole)
         if len(self.bounds) <= 2:
             return
-        sides = [self._protection(families, nobody, (*self.groups, side)) for side in (self._left, self._right)]
+        sides = [self._protection(families, (*self.groups, side)) for side in (self._left, self._right)]
         # After the hidden ones: of a single cut point, what is on its left is what is below it.
         for summand in self.counted:
             families.family(summand, families.grid(self._below), cohorts=[*sides[0], *sides[1]])
 
-    def _protection(self, families: Families, nobody: int, axes: Grid) -> list[Cohort]:
+    def _protection(self, families: Families, axes: Grid) -> list[Cohort]:
         """Counts of what is protected, never opened themselves, to protect others."""
-        hidden = Cohort(Protection.SUPPORT, nobody, len(keys_of(axes)))
-        protectors = [families.family(summand, families.grid(axes), cohorts=[hidden]) for summand in self.protected]
+        grid = families.grid(axes)
+        protectors = [families.family(summand, grid, cohorts=[NEVER_OPENED]) for summand in self.protected]
         return [Cohort(Protection.SUPPORT, families.first(family)) for family in protectors]
 
     def steps(self, answer: Answer) -> Iterator[tuple[tuple[object, ...], tuple[Step, ...] | None]]:

@@ -97,6 +97,8 @@ def _newton(two_sided: Callable[[mpf], mpf], density: Callable[[mpf], mpf], want
     close = mpf(2) ** -(_BITS // 2 - 20)  # a step this small leaves an error of its square
     while True:
         tail = two_sided(x)
+        if abs(tail - wanted) < wanted * mpf(2) ** (20 - _BITS):  # a root this near zero is not known better
+            return x
         step = mp.log(tail / wanted) * tail / (2 * x * density(x))
         x *= mp.exp(step)
         if abs(step) < close:

@@ -119,6 +119,7 @@ HISTOGRAM = Analysis(
     source="Pearson (1895).",
     revealed="The count of each bin that reaches the minimum cohort.",
     limits="Columns with more than 4,096 values: bins begin at round steps, so that their widths differ a little.",
+    opens_total=False,
     example='client.histogram("bmi", bins=20, where="age >= 18", by="sex")',
     grouped=True,
 )

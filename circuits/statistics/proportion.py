@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from circuits.analysis import Analysis, Answer, Arguments, Kind, Parameter, Undefined, Withheld
-from circuits.cells import Cohort, Group, Protection
+from circuits.cells import NEVER_OPENED, Cohort, Group, Protection
 from circuits.codeset import CodeSet
 from circuits.columns import Column
-from circuits.families import Families, keys_of
+from circuits.families import Families
 from circuits.result import Cell, ResultTable
 from circuits.schema import Schema
 from circuits.search import Search
@@ -36,15 +36,12 @@ class Proportion:
 
     def request(self, families: Families) -> tuple[Search, ...]:
         grid = families.grid(self._grid)
-        nobody = families.first(families.family(self._among(CodeSet((), False))))
-        hidden = Cohort(Protection.SUPPORT, nobody, len(keys_of(self._grid)))
         cohorts = []
         for code in (0, 1):
-            side = families.family(self._among(CodeSet(((code, code + 1),), False)), grid, cohorts=[hidden])
+            side = families.family(self._among(CodeSet(((code, code + 1),), False)), grid, cohorts=[NEVER_OPENED])
             cohorts.append(Cohort(Protection.SUPPORT, families.first(side)))
         families.family(self._events, grid, cohorts=cohorts)
-        if self.by is not None:
-            families.family(ROWS, grid, cohorts=cohorts)
+        families.family(ROWS, grid, cohorts=cohorts)
         return ()
 
     def finish(self, answer: Answer) -> ResultTable:
@@ -113,5 +110,6 @@ PROPORTION = Analysis(
         "Rows with NULL in either column do not count. A group is suppressed if fewer rows than the minimum cohort have the "
         "event, or do not have it: a share of none or of all is not shown then."
     ),
+    opens_total=False,
     example='client.proportion("insured", by="origin", where="age >= 18")',
 )

@@ -180,5 +180,6 @@ ROC = Analysis(
         "both."
     ),
     limits="Rows without score or outcome do not count. Scores of one bin are ties.",
+    opens_total=False,
     example='client.roc("score", "diabetes")',
 )

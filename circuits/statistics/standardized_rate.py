@@ -145,5 +145,6 @@ STANDARDIZED_RATE = Analysis(
         "Withheld as a whole if a stratum that has weight has too few people or events: join strata, or give it weight 0. "
         "Rows without event or stratum do not count. The interval is that of a normal, rough for few events."
     ),
+    opens_total=False,
     example='client.standardized_rate("died", "age_group", 0.24, 0.35, 0.27, 0.14)',
 )

@@ -216,5 +216,6 @@ SURVIVAL = Analysis(
         "Who leaves within an interval, by the event or censored, counts at its end. Rows without time, event or group "
         "do not count. Where survival is 1 or 0 its interval is that point."
     ),
+    opens_total=False,
     example='client.survival("time", "died", by="sex")',
 )

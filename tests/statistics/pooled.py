@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from attestation.statement import check_suppression
 from circuits.columns import DateColumn
 from circuits.encode import EncodedChunk, encode_chunks
 from circuits.evaluate import evaluate
@@ -83,7 +84,9 @@ class Pool:
         """What a round opens."""
         totals = [sum(cells) for cells in zip(*(evaluate(plan, chunks) for chunks in self.hospitals), strict=True)]
         hidden = set(suppressed_cells(plan, totals, minimum))
-        return Opened(tuple(None if k in hidden else total for k, total in enumerate(totals)), minimum)
+        shown = tuple(None if k in hidden else total for k, total in enumerate(totals))
+        check_suppression(plan, shown, minimum)  # as an auditor does
+        return Opened(shown, minimum)
 
     def rounds(self, sql: str, minimum: int = 1) -> list[tuple[Plan, Opened]]:
         """All rounds."""

@@ -1,5 +1,6 @@
 """The distributions against SciPy, and where doubles are not enough against mpmath at high precision."""
 
+import math
 import random
 from fractions import Fraction
 from typing import Any
@@ -79,6 +80,13 @@ def test_quantiles_have_fifty_digits() -> None:
         assert abs(normal_quantile(Fraction(39, 40)) - expected) < mpmath.mpf(10) ** -50
         assert abs(normal_quantile(Fraction(1, 40)) + expected) < mpmath.mpf(10) ** -50
         assert abs(student_quantile(Fraction(39, 40), 1) - mpmath.tan(mpmath.pi * 19 / 40)) < mpmath.mpf(10) ** -48
+
+
+def test_quantiles_next_to_the_median() -> None:
+    for places in (10, 30, 60):
+        found = normal_quantile(Fraction(1, 2) + Fraction(1, 10**places))
+        assert float(found) == pytest.approx((2 * math.pi) ** 0.5 * 10.0**-places, rel=1e-5)
+    assert 0 < float(student_quantile(Fraction(1, 2) + Fraction(1, 10**90), 4)) < 1e-60
 
 
 def test_random_points_against_mpmath() -> None:

@@ -131,7 +131,7 @@ def test_suppression_merges_scores_and_hides_everything_else(seed: int, minimum:
     plan = pool.plan("SELECT ROC(points, ill) FROM screening")
     shown = sorted(cell for cell in pool.opened(plan, minimum).cells if cell is not None)
     expected = [cell for row in table.rows[1:-1] for cell in row[6:]]
-    assert shown == sorted([len(scores), ill.sum(), (~ill).sum(), *expected])
+    assert shown == sorted([ill.sum(), (~ill).sum(), *expected])
 
 
 def test_one_outcome_only_nobody_and_too_few() -> None:
@@ -144,8 +144,7 @@ def test_one_outcome_only_nobody_and_too_few() -> None:
     few = [row | {"ill": index < 9} for index, row in enumerate(rows)]
     pool = Pool.split(SCHEMA, [row for row in few if row["points"] is not None])
     assert "withheld" in pool.ask(sql, 10).notes[0]
-    opened = pool.opened(pool.plan(sql), 10).cells
-    assert [cell for cell in opened if cell is not None] == [sum(row["points"] is not None for row in few)]
+    assert set(pool.opened(pool.plan(sql), 10).cells) == {None}
 
 
 def test_a_constant_score_and_a_single_case() -> None:
