@@ -99,7 +99,6 @@ def page() -> str:
 def section(analysis: Analysis) -> str:
     """What there is to know of one analysis, Markdown."""
     grouped = ", with GROUP BY if wanted" if analysis.grouped else ""
-    disclosive = ["Shows values of single people: a policy must name it.", ""] if analysis.disclosive else []
     return "\n".join(
         [
             f"### {analysis.name}",
@@ -112,7 +111,6 @@ def section(analysis: Analysis) -> str:
             analysis.example,
             "```",
             "",
-            *disclosive,
             f"**Formula.** {analysis.formula}",
             "",
             f"**Source.** {analysis.source}",

@@ -1,6 +1,7 @@
 """The methods of the client, one a statistic: the SQL that each composes, and what a real service makes of it."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from circuits.query import Call, ColumnName, Compare
 from circuits.schema import parse_schema
 from circuits.sql import parse
 from proofward import Client, connect
-from proofward.client_errors import QuestionIncomplete
+from proofward.client_errors import ExtraMissing, QuestionIncomplete
 from proofward.demo_data import SCHEMA_TEXT
 from proofward.sql import call
 from proofward.statistics import SqlTexts
@@ -152,6 +153,33 @@ async def test_a_method_asks_the_only_dataset_for_the_purpose_of_the_connection(
         assert caught.value.where == "line 1, column 18"
         with pytest.raises(QueryType):
             client.explain(client.sql.histogram("sex"))
+
+    await _ask(ground, work, purpose="research")
+
+
+async def test_a_result_shows_itself_as_text_as_a_table_and_as_a_chart(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(client: Client) -> None:
+        result = client.crosstab("sex", progress=False)
+        assert (result.kind, dict(result.tables), result.notes) == ("table", {}, ())
+        assert result.schema == ground.world.schema
+        text = result.summary()
+        assert text.splitlines()[0].strip() == "count by sex"
+        for fact in ("Data:", "A survey for tests", "hospital-1, hospital-2, hospital-3, hospital-4", "Minimum cohort: 1"):
+            assert fact in text
+        assert f"Query:          {result.query_id}" in text
+        assert "total proven, contributions proven, datasets proven, noise none" in text
+        assert str(result.rows[0][1]) in result._repr_html_()
+        chart = result.plot().to_dict()
+        assert chart["title"] == {"anchor": "start", "subtitle": ["A survey for tests"], "text": "count by sex"}
+        with pytest.raises(KeyError):
+            result.to_pandas("fit")
+        for module in ("proofward.plots", "proofward.plot_parts"):
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setitem(sys.modules, "altair", None)
+        with pytest.raises(ExtraMissing, match="Altair"):
+            result.plot()
 
     await _ask(ground, work, purpose="research")
 
