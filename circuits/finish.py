@@ -3,8 +3,10 @@
 A deterministic function of plan and cells: the auditor repeats it and must arrive at the same table.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from circuits.aggregates import AGGREGATES
 from circuits.analysis import Answer, Prepared, Undefined, Withheld
@@ -17,7 +19,9 @@ from circuits.search import Bracket, Search
 from circuits.statistics import quantile
 from circuits.statistics.roles import Moments, Role
 
-WITHHELD = "withheld: too few people are behind a number that this statistic needs"
+# mpmath has one precision for all threads of a process: two at a time could round differently than everybody else.
+_ONE_AT_A_TIME: Final = threading.Lock()
+WITHHELD: Final = "withheld: too few people are behind a number that this statistic needs"
 
 
 def finish(plan: Plan, cells: Sequence[int | None], minimum: int = 1) -> ResultTable:
@@ -52,7 +56,8 @@ def _analysed(
         family = plan.families[index]
         opened[plan.grids[grid], summand] = cells[family.first : family.first + family.cells]
     try:
-        return analysis.finish(Answer(plan.grids[0], opened, found))
+        with _ONE_AT_A_TIME:
+            return analysis.finish(Answer(plan.grids[0], opened, found))
     except Withheld as reason:
         return ResultTable((), (), (), ((),), (), notes=(WITHHELD, *map(str, reason.args)))
     except Undefined as reason:
