@@ -18,7 +18,7 @@ def main(client: Client, dataset: str = "nhanes") -> None:
         "anova": client.anova("systolic", by="origin", where=ADULTS, dataset=dataset),
         "proportion": client.proportion("insured", by="origin", where=ADULTS, dataset=dataset),
         "chisquare": client.chisquare("smoked", "diabetes", where=ADULTS, dataset=dataset),
-        "fisher": client.fisher("smoked", "insured", where="age >= 75", dataset=dataset),
+        "fisher": client.fisher("sex", "smoked", where="age >= 75", dataset=dataset),
         "risk": client.risk("smoked", "insured", where=ADULTS, dataset=dataset),
         # As if men and women were equally many.
         "standardized": client.standardized_rate("smoked", "sex", {"female": 1, "male": 1}, where=ADULTS, dataset=dataset),
