@@ -50,6 +50,7 @@ _ROWS: Final = "how many rows count"
 _SUMS: Final = f"{_ROWS}, the sums of the values and of their squares"
 _PAIRS: Final = f"{_ROWS}, the sums of both columns, of their squares and of their products"
 _SEARCH: Final = "how many rows lie in ever smaller intervals around it, while enough people are in them"
+_EXTREME: Final = "how many rows lie in ever smaller intervals around it, down to one person, if enough rows count"
 _OF_AGGREGATES: Final = {
     Function.COUNT: ("COUNT(*), COUNT(c)", "how many rows there are, or have a value", _ROWS),
     Function.SUM: ("SUM(c)", "the sum, exactly", f"{_ROWS}, the sum"),
@@ -73,8 +74,8 @@ _OF_AGGREGATES: Final = {
         "the sum of c w over the sum of w",
         f"{_ROWS}, the sums of both columns and of their products",
     ),
-    Function.MIN: ("MIN(c)", "the smallest value: that of a single person, so a policy must name it", _SEARCH),
-    Function.MAX: ("MAX(c)", "the largest value: that of a single person, so a policy must name it", _SEARCH),
+    Function.MIN: ("MIN(c)", "the smallest value: that of a single person, so a policy must name it", _EXTREME),
+    Function.MAX: ("MAX(c)", "the largest value: that of a single person, so a policy must name it", _EXTREME),
     Function.MEDIAN: ("MEDIAN(c)", "the value in the middle, or half way between the two", _SEARCH),
     Function.QUANTILE: (
         "QUANTILE(c, q)",

@@ -136,6 +136,19 @@ def test_coefficients_are_drawn_without_the_intercept_beside_zero() -> None:
     assert [{"at": 0.0}] in specification["datasets"].values()
 
 
+def test_risks_and_ratios_have_scales_of_their_own() -> None:
+    specification = drawn(answer(SQL.risk("smoker", "ill")))
+    assert specification["title"]["subtitle"] == ["A survey", "of ill = true, with smoker = true to without"]
+    risks, difference, ratios = specification["vconcat"]
+    assert axis_titles(risks) == {"risk of ill by smoker"}
+    assert [{"at": 0.0}] in specification["datasets"].values()
+    assert [{"at": 1.0}] in specification["datasets"].values()
+    assert ratios["layer"][1]["encoding"]["x"]["scale"] == {"type": "log"}
+    assert difference["layer"][1]["encoding"]["x"]["scale"] == {"zero": False}
+    shares = drawn(answer(SQL.proportion("ill", "region")))
+    assert shares["title"]["subtitle"] == ["A survey", "share of ill = true"]
+
+
 def test_one_group_gives_bars_and_two_a_heat_map() -> None:
     bars = drawn(answer("SELECT sex, AVG(bmi) AS bmi FROM survey GROUP BY sex"))
     assert (bars["mark"]["type"], axis_titles(bars)) == ("bar", {"sex", "bmi"})
