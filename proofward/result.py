@@ -149,11 +149,11 @@ class Result:
             KeyError: there is no table of this name.
             ExtraMissing: pandas is not installed.
         """
-        found = self.table if table is None else self.table.named(table)
         try:
             import pandas
         except ImportError:
             raise ExtraMissing("pandas is not installed", hint="pip install 'proofward[pandas]'") from None
+        found = self.table if table is None else self.table.named(table)
         return pandas.DataFrame.from_records(list(found.rows), columns=[name for name, _ in found.columns])
 
     def plot(self) -> "ChartType":
