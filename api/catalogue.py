@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from api.errors import DatasetNotFound, SchemaDisagreement
 from circuits.errors import QueryUnknownName
-from circuits.plan import Plan, compile_query
+from circuits.offered import compile_sql
+from circuits.plan import Plan
 from circuits.registered_schema import read_schema
 from circuits.schema import Schema
 from circuits.sql import parse
@@ -96,7 +97,7 @@ class Catalogue:
         if dataset is None:
             dataset = self._guess(sql)
         found = self.dataset(dataset)
-        plan = compile_query(parse(sql, found.schema), found.schema)
+        plan = compile_sql(sql, found.schema)
         return Compiled(found, plan, plan.hash)
 
     def _guess(self, sql: str) -> str:

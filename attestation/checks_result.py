@@ -13,7 +13,7 @@ from attestation.checks_proof import admission, contributions, proofs
 from attestation.checks_query import datasets, offer, participants, plan
 from attestation.errors import VerificationFailed
 from attestation.rounds import earlier_round, next_offer
-from attestation.statement import result_digest
+from attestation.statement import table_digest
 from circuits.finish import finish
 from circuits.offered import plan_of
 from circuits.result import ResultTable
@@ -67,9 +67,10 @@ def own_result(examination: Examination) -> ResultTable:
     examination.of(aggregate)
     stated = examination.of(statement)
     minimum = stated.predicate.minimum_cohort
-    if result_digest(compiled, cells, minimum) != stated.subject[0].result.sha256:
+    table = finish(compiled, cells, minimum)
+    if table_digest(table) != stated.subject[0].result.sha256:
         raise Refused("the table that follows from the cells is not the subject of the statement")
-    return finish(compiled, cells, minimum)
+    return table
 
 
 _EARLIER_STEPS: Final[tuple[Check[Any], ...]] = (

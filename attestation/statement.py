@@ -11,6 +11,7 @@ import prover
 from attestation.errors import AttestationIncomplete, SuppressionInvalid
 from circuits.finish import finish
 from circuits.plan import Plan
+from circuits.result import ResultTable
 from privacy.disclosure import suppressed_cells, wrongly_shown_or_hidden
 from protocol import canonical
 from protocol.consortium import Consortium
@@ -143,7 +144,12 @@ def check_suppression(plan: Plan, cells: Sequence[int | None], minimum: int) -> 
 
 def result_digest(plan: Plan, cells: list[int | None], minimum: int) -> str:
     """Digest of the finished table: the subject of the statement."""
-    return canonical.digest(finish(plan, cells, minimum).to_dict())
+    return table_digest(finish(plan, cells, minimum))
+
+
+def table_digest(table: ResultTable) -> str:
+    """Digest of a finished table."""
+    return canonical.digest(table.to_dict())
 
 
 def member_logs(decisions: Mapping[int, Decision]) -> tuple[MemberLog, ...]:

@@ -17,6 +17,7 @@ from prover.merkle import leaf_hash, merkle_root
 
 BLOB_LABEL: Final = b"proofward/v1/onehot-commitment"
 MAX_NAME_BYTES: Final = 255
+MIN_ROW_BLOCKS: Final = 4
 MAX_COLUMNS: Final = 1 << 13  # as many row generators as the generator digest covers
 _U32_MAX: Final = (1 << 32) - 1
 _U64_MAX: Final = (1 << 64) - 1
@@ -100,14 +101,16 @@ class DatasetCommitment:
 
 
 def shape(n_rows: int) -> tuple[int, int]:
-    """(R, C) of a chunk of N = R C rows: the widest rows there are generators for (docs/notes/commit-speed.md).
+    """(R, C) of a chunk of N = R C rows: the widest rows there are generators for, but at least four row blocks.
+
+    A proof of a small chunk costs mostly what opening one row block costs (docs/notes/commit-speed.md).
 
     Raises:
         ChunkInvalid: N is not a power of two up to 2^20.
     """
     if type(n_rows) is not int or not 1 <= n_rows <= MAX_CHUNK_ROWS or n_rows & n_rows - 1:
         raise ChunkInvalid("the number of rows of a chunk must be a power of two up to 2^20")
-    columns = min(n_rows, MAX_COLUMNS)
+    columns = min(max(n_rows // MIN_ROW_BLOCKS, 1), MAX_COLUMNS)
     return n_rows // columns, columns
 
 

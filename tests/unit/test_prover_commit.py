@@ -62,7 +62,7 @@ def test_the_points_are_those_of_the_reference() -> None:
     part = chunk(1)
     _, blobs = committed([part])
     for blob, digit in list(zip(blobs, part.digits, strict=True))[:2]:
-        assert blob.points == reference.commit_onehot(digit.codes, digit.values, ROWS, SECRET, blob.header())
+        assert blob.points == reference.commit_onehot(digit.codes, digit.values, blob.columns, SECRET, blob.header())
         blob.check()
 
 
@@ -91,7 +91,7 @@ def test_memory_is_bounded_by_the_chunk() -> None:
 def test_the_last_chunk_may_be_shorter() -> None:
     commitment, blobs = committed([chunk(1, rows=2048), chunk(2)])
     assert commitment.rows == 2048
-    assert blobs[-1].columns == 1024
+    assert [blob.columns for blob in (blobs[0], blobs[-1])] == [512, 256]
     with pytest.raises(ChunkInvalid):
         committed([chunk(1), chunk(2, rows=2048)])
 
@@ -117,7 +117,7 @@ def test_bad_datasets_are_refused() -> None:
 def test_a_loaded_blob_is_checked() -> None:
     _, blobs = committed([chunk(1)])
     with pytest.raises(PointInvalid):
-        replace(blobs[0], points=b"\x01" * 64).check()
+        replace(blobs[0], points=b"\x01" * 64 + blobs[0].points[64:]).check()
     with pytest.raises(MalformedInput):
         replace(blobs[0], points=blobs[0].points + b"\x00").check()
     for changes in ({"columns": 1000}, {"values": 0}, {"values": 257}, {"row_blocks": 0}):
@@ -127,7 +127,10 @@ def test_a_loaded_blob_is_checked() -> None:
 
 def test_the_shape_of_a_chunk() -> None:
     assert shape(1) == (1, 1)
-    assert shape(1 << 14) == (2, 1 << 13)
+    assert shape(2) == (2, 1)
+    assert shape(1 << 10) == (4, 1 << 8)
+    assert shape(1 << 14) == (4, 1 << 12)
+    assert shape(1 << 15) == (4, 1 << 13)
     assert shape(1 << 20) == (1 << 7, 1 << 13)
     for rows in (0, -1, 3, 1 << 21, True, 1024.0):
         with pytest.raises(ChunkInvalid):

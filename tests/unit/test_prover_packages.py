@@ -158,8 +158,8 @@ def test_lengths_follow_from_public_values_alone() -> None:
     one, other = proven(1), proven(2)
     assert len(one.proof) == len(other.proof)
     relation = contribution_relation(plan(), 5)
-    assert len(one.proof) == 2 * (POINT_BYTES + row_proof_length(relation, ROWS, ROWS, plan().cells))
-    lengths = [row_proof_length(admission_relation(part, 7), ROWS, ROWS, 0) for part in admission_parts(SCHEMA)]
+    assert len(one.proof) == 2 * (POINT_BYTES + row_proof_length(relation, ROWS, shape(ROWS)[1], plan().cells))
+    lengths = [row_proof_length(admission_relation(part, 7), ROWS, shape(ROWS)[1], 0) for part in admission_parts(SCHEMA)]
     assert lengths == admission_lengths(SCHEMA, ROWS)
     assert len(owned().data) <= package_size(owned().table.registration, SCHEMA)
 
