@@ -8,6 +8,7 @@ from circuits.offered import compile_sql
 from circuits.plan import Plan
 from circuits.registered_schema import read_schema
 from circuits.schema import Schema
+from circuits.schema_difference import difference
 from circuits.sql import parse
 from mpc_nodes.hub_store import HubStore
 from protocol.consortium import Consortium
@@ -62,12 +63,18 @@ class Catalogue:
         if not latest:
             raise DatasetNotFound("no hospital has registered a dataset of this name")
         registrations = tuple(latest[hospital] for hospital in sorted(latest))
-        if len({registration.schema_hash for registration in registrations}) != 1:
-            raise SchemaDisagreement(
-                f"the hospitals have registered {name} with different schemas",
-                hint="every hospital must register the schema that the others registered",
-            )
-        return Dataset(name, read_schema(registrations[0].table_schema), registrations)
+        first, *others = registrations
+        schema = read_schema(first.table_schema)
+        for other in others:
+            if other.schema_hash != first.schema_hash:
+                # Never converted: the same number in another unit, or another code, would be added up in silence.
+                found = difference(schema, read_schema(other.table_schema))
+                raise SchemaDisagreement(
+                    f"the hospitals have registered {name} with different schemas",
+                    hint="every hospital must register the schema that the others registered",
+                    where=f"member {other.hospital}, compared with member {first.hospital}: {found}",
+                )
+        return Dataset(name, schema, registrations)
 
     def in_question(self, name: str, at: int) -> list[str]:
         """The roots from which hospitals answer a query submitted at `at`, Unix seconds: each one's newest that was valid."""

@@ -64,7 +64,7 @@ class Examination:
         datasets: dataset packages by root, untrusted too; an evidence file holds its own.
         backend: the mathematics: the kernel, or `prover.reference`. Every check uses this one and no other.
         threads: threads of the kernel.
-        admitted: packages that need not be verified again.
+        admitted: packages and contributions that need not be verified again.
     """
 
     def __init__(

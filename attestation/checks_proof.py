@@ -95,9 +95,14 @@ def proofs(examination: Examination) -> None:
     items = [
         ProvenContribution(contribution, compiled, package, proof)
         for contribution, package, proof in zip(committed, packages, given, strict=True)
+        if not examination.admitted.holds(examination.backend, contribution.encoded)
     ]
+    if not items:
+        return
     try:
         verify_contributions(items, examination.backend, threads=examination.threads)
     except ContributionProofInvalid as error:
-        hospital = committed[error.index].hospital
+        hospital = items[error.index].contribution.hospital
         raise Refused(f"member {hospital}: {error.message}", where=error.where) from error
+    for item in items:
+        examination.admitted.add(examination.backend, item.contribution.encoded)

@@ -38,7 +38,7 @@ SCHEMA: Final = "\n".join(
             for name, top in [
                 ("lab", 4095),
                 ("outcome", 4095),
-                *((x, 255) for x in REGRESSORS),
+                *((x, 100) for x in REGRESSORS),
                 ("months", 49),
                 ("score", 99),
             ]
@@ -54,7 +54,7 @@ SCHEMA: Final = "\n".join(
 def table(rows: int, hospital: int) -> pd.DataFrame:
     """The table of a hospital: an outcome that depends on the regressors, survival that depends on treatment."""
     rng = np.random.default_rng([20261121, hospital])
-    x = rng.integers(0, 256, (rows, len(REGRESSORS)))
+    x = rng.integers(0, 101, (rows, len(REGRESSORS)))
     outcome = 600 + x @ np.arange(1, 11) + rng.normal(0, 200, rows)
     treated = rng.random(rows) < 0.5
     months = np.minimum(49, rng.exponential(np.where(treated, 40, 25))).astype(int)

@@ -171,7 +171,9 @@ class Node:
     def _deal(self, state: Dealt) -> Document:
         deal.check_worth_dealing(state)
         table = self._datasets.table(state.decided.decision.root or "")
-        return deal.answer(self._identity, state, table, self._entropy, threads=self._threads)
+        dealt = deal.answer(self._identity, state, table, self._entropy, threads=self._threads)
+        self._judge.made(dealt.contribution.contribution)
+        return dealt
 
     # --- sessions ---
 

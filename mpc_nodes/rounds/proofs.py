@@ -42,6 +42,10 @@ class ProofJudge:
         self._threads = threads
         self._found: OrderedDict[str, str | None] = OrderedDict()
 
+    def made(self, contribution: Contribution) -> None:
+        """This node has proved the contribution itself, in this process."""
+        self._remember(contribution, None)
+
     def judge(self, offered: Offered, deals: Mapping[int, Proven]) -> dict[int, str]:
         """The dealers whose contribution is not proven, with the error code. Raises DatasetNotAdmitted."""
         new = {dealer: deal for dealer, deal in deals.items() if deal.contribution.digest not in self._found}
