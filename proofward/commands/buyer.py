@@ -87,7 +87,9 @@ def explain(
     """Say what a question would ask for and what each hospital would answer, without asking it."""
     with reporting(json) as report, _client(url, api_key_file, trust) as client:
         found = client.explain(sql, purpose=purpose, publication=publication, dataset=dataset)
-        report.say(f"cells    {found['cells']} in {found['groups']} groups, columns {', '.join(found['columns'])}")
+        rounds = "" if found["rounds"] == 1 else f", in {found['rounds']} rounds"
+        report.say(f"cells    {found['cells']} in {found['groups']} groups{rounds}, columns {', '.join(found['columns'])}")
+        report.say(f"risk     {found['disclosure']['risk']}: {'; '.join(found['disclosure']['why'])}")
         report.say(f"chain    {found['publication_effect']}")
         report.table(
             "",
@@ -97,6 +99,8 @@ def explain(
                 for each in found["hospitals"]
             ],
         )
+        for nearest in sorted({each["nearest"] for each in found["hospitals"] if each["nearest"]}):
+            report.say(f"nearest  {nearest}")
         report.say("enough hospitals would answer" if found["enough"] else "too few hospitals would answer")
         report.result(found)
 

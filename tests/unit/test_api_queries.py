@@ -156,12 +156,31 @@ async def test_explain_says_what_would_happen_and_does_nothing(ground: Ground, r
     assert explained["columns"] == ["score", "sex"]
     assert sorted(explained["aggregates"]) == ["COUNT(*)", "SUM(score)"]
     assert explained["groups"] == 2
+    assert explained["rounds"] == 1
+    assert explained["disclosure"]["risk"] == "low"
     assert explained["cells"] == 6
     assert [h["answer"] for h in explained["hospitals"]] == ["accept", "accept", "accept", "refuse"]
     assert explained["hospitals"][3]["reason"] == "policy-buyer"
     assert explained["willing"] == 3
     assert explained["enough"] is True
     assert "digest" in explained["publication_effect"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "rounds", "risk"),
+    [
+        ("SELECT MEDIAN(score) FROM survey", 2, "medium"),
+        ("SELECT MAX(age) FROM survey", 1, "high"),
+        ("SELECT TTEST(age, sex) FROM survey", 1, "low"),
+    ],
+)
+async def test_explain_says_how_often_and_at_what_risk(running: Running, sql: str, rounds: int, risk: str) -> None:
+    async with buyer(running) as client:
+        explained = (await client.post("/v1/queries/explain", json={**SUBMISSION, "sql": sql})).json()
+    assert (explained["rounds"], explained["disclosure"]["risk"]) == (rounds, risk)
+    refusing = [hospital for hospital in explained["hospitals"] if hospital["reason"] == "policy-aggregate"]
+    assert all(hospital["nearest"] for hospital in refusing)
+    assert bool(refusing) == ("TTEST" in sql)  # what the tests' policy does not name
 
 
 # --- failures are typed -------------------------------------------------------------------------------------------------
