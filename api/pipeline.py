@@ -86,9 +86,11 @@ class Pipeline:
         await self._tell(offer, progress.started())
         attested = await _off_loop(self.queries.attested, query_id)
         try:
-            if attested is None:
-                attested = await self._answer(offer)
-            await self._publish(offer, attested)
+            # What members did is told until the end: it may still be on its way when their last round is over.
+            async with contextlib.AsyncExitStack() as telling:
+                if attested is None:
+                    attested = await self._answer(offer, telling)
+                await self._publish(offer, attested)
         except ProofwardError as error:
             if error.kind is Kind.UNAVAILABLE and attested is not None:
                 log.warning("query.waiting", query=query_id, code=error.code)
@@ -96,13 +98,13 @@ class Pipeline:
                 raise NotNow from error
             await self._fail(offer, error)
 
-    async def _answer(self, first: Offer) -> bytes:
+    async def _answer(self, first: Offer, telling: contextlib.AsyncExitStack) -> bytes:
         """Steps 1 to 8, of as many rounds of the query as it takes: the attested bundle, which is stored."""
         offer: Offer | None = first
         rounds: list[Bundle] = []
         while offer is not None:
-            async with self._telling_what_members_do(offer):
-                statement, plan, bundle = await self._round(offer, rounds)
+            await telling.enter_async_context(self._telling_what_members_do(offer))
+            statement, plan, bundle = await self._round(offer, rounds)
             rounds.append(bundle)
             offer = await _off_loop(next_offer, statement, plan)
 

@@ -11,7 +11,7 @@ Specification: docs/spec/08-attestation.md, "Bundle"; envelope: github.com/secur
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -72,10 +72,10 @@ class ChainRecord(Document):
     registrations: Annotated[tuple[Transaction, ...], Field(max_length=MAX_MEMBERS)]  # none, or one a part in its order
 
 
-class Bundle(Document):
-    """An attestation with its evidence."""
+class RoundEvidence(Document):
+    """An attested statement about one round of a query, with its evidence."""
 
-    type: Literal["proofward/bundle/v1"] = "proofward/bundle/v1"
+    type: Literal["proofward/round/v1"] = "proofward/round/v1"
     envelope: Envelope
     consortium: Consortium
     registrations: Annotated[tuple[SignedRegistration, ...], Field(max_length=MAX_MEMBERS)]  # of the parts, in their order
@@ -83,8 +83,6 @@ class Bundle(Document):
     proofs: Annotated[tuple[Base64, ...], Field(max_length=MAX_MEMBERS)]  # of the contributions, in the order of the parts
     decisions: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # all, in order of sender
     freezes: Annotated[tuple[SignedMessage, ...], Field(max_length=MAX_MEMBERS)]  # at least a quorum, in order of sender
-    record: ChainRecord | None
-    earlier: Annotated[tuple["Bundle", ...], Field(max_length=MAX_EARLIER_ROUNDS)] = ()  # of the earlier rounds, not posted
 
     @property
     def payload(self) -> bytes:
@@ -102,11 +100,31 @@ class Bundle(Document):
         return {signature.keyid: base64.b64decode(signature.sig) for signature in self.envelope.signatures}
 
 
+class Bundle(RoundEvidence):
+    """An attestation with its evidence: of the last round of a query, most often its only one, and of those before."""
+
+    type: Literal["proofward/bundle/v1"] = "proofward/bundle/v1"  # type: ignore[assignment]  # of a document of its own
+    record: ChainRecord | None
+    earlier: Annotated[
+        tuple[RoundEvidence, ...], Field(max_length=MAX_EARLIER_ROUNDS)
+    ] = ()  # first to last; only this one is posted
+
+
 def with_record(bundle: Bundle, record: ChainRecord) -> Bundle:
     """The bundle after its answer was posted."""
     return bundle.model_copy(update={"record": record})
 
 
 def with_earlier(bundle: Bundle, earlier: Sequence[Bundle]) -> Bundle:
-    """The bundle of a query's last round, with those of the rounds before it."""
-    return bundle.model_copy(update={"earlier": tuple(earlier)})
+    """The bundle of a query's last round, with the evidence of the rounds before it."""
+    evidence = (RoundEvidence(**_evidence(each)) for each in earlier)
+    return bundle.model_copy(update={"earlier": tuple(evidence)})
+
+
+def as_bundle(evidence: RoundEvidence) -> Bundle:
+    """The evidence of one round by itself."""
+    return Bundle(**_evidence(evidence), record=None)
+
+
+def _evidence(source: RoundEvidence) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in RoundEvidence.model_fields if name != "type"}

@@ -17,7 +17,7 @@ from prover.merkle import leaf_hash, merkle_root
 
 BLOB_LABEL: Final = b"proofward/v1/onehot-commitment"
 MAX_NAME_BYTES: Final = 255
-MIN_ROW_BLOCKS: Final = 4
+MIN_ROW_BLOCKS: Final = 8
 MAX_COLUMNS: Final = 1 << 13  # as many row generators as the generator digest covers
 _U32_MAX: Final = (1 << 32) - 1
 _U64_MAX: Final = (1 << 64) - 1
@@ -101,7 +101,7 @@ class DatasetCommitment:
 
 
 def shape(n_rows: int) -> tuple[int, int]:
-    """(R, C) of a chunk of N = R C rows: the widest rows there are generators for, but at least four row blocks.
+    """(R, C) of a chunk of N = R C rows: the widest rows there are generators for, but at least eight row blocks.
 
     A proof of a small chunk costs mostly what opening one row block costs (docs/notes/commit-speed.md).
 

@@ -59,6 +59,12 @@ STATEMENT = {
     "predicate.offer.publication": "participants",
     "predicate.offer.submitted_at": "participants",
     "predicate.offer.expires_at": "participants",
+    "predicate.offer.earlier.*.statement": "participants",
+    "predicate.offer.earlier.*.query_id": "participants",
+    "predicate.offer.earlier.*.cells.*": "participants",
+    "predicate.offer.earlier.*.minimum_cohort": "participants",
+    "predicate.offer.earlier.*.parts.*.hospital": "participants",
+    "predicate.offer.earlier.*.parts.*.root": "participants",
     "predicate.plan_hash": "offer",
     "predicate.cell_count": "plan",
     "predicate.parts.*.hospital": "participants",
@@ -88,7 +94,7 @@ STATEMENT = {
 BUNDLE = {
     "type": "form",
     "envelope.payloadType": "form",
-    "envelope.payload": "statement",
+    "envelope.payload": "statement form",  # or another spelling of the same base64
     "envelope.signatures.*.keyid": "signatures",
     "envelope.signatures.*.sig": "signatures",
     "consortium.type": "form",
@@ -151,10 +157,17 @@ BUNDLE = {
     "record.registrations.*.raw": "record",
 }
 
+# The evidence of an earlier round is checked by the same steps, within step 16.
+BUNDLE |= {
+    f"earlier.*.{field}": "form" if step == "form" else f"result {'form' if 'form' in step else ''}"
+    for field, step in BUNDLE.items()
+    if not field.startswith("record.")
+}
+
 
 @cache
 def bundles() -> tuple[Any, ...]:
-    """Two bundles that have every field between them."""
+    """Three bundles that have every field between them."""
     whole = WORLD.ask(COUNT, publication="aggregate", label="whole")
     partial = WORLD.ask(
         BY_SEX_AND_SMOKER,
@@ -164,7 +177,9 @@ def bundles() -> tuple[Any, ...]:
         refuse={2: "policy-buyer"},
         dropped={4: "share-invalid"},
     )
-    return tuple(as_json(with_record(answer.bundle, answer.record)) for answer in (whole, partial))
+    searched = WORLD.ask("SELECT MEDIAN(glucose) AS m FROM patients", label="searched", minimum_cohort=20).following
+    assert searched is not None
+    return tuple(as_json(with_record(answer.bundle, answer.record)) for answer in (whole, partial, searched))
 
 
 def refusing_step(bundle: Any) -> str:

@@ -29,8 +29,12 @@ BUNDLE_LISTS = {
     "freezes",
     "record.registrations",
 }
+BUNDLE_LISTS |= {f"earlier.*.{name}" for name in BUNDLE_LISTS if not name.startswith("record.")} | {"earlier"}
 STATEMENT_LISTS = {
     "subject",
+    "predicate.offer.earlier",
+    "predicate.offer.earlier.*.cells",
+    "predicate.offer.earlier.*.parts",
     "predicate.parts",
     "predicate.left_out",
     "predicate.blamed",
@@ -44,13 +48,14 @@ STATEMENT_LISTS = {
 def bundles() -> tuple[Any, ...]:
     """One bundle with everything, and one where lists that may be empty are empty."""
     full = WORLD.ask(
-        BY_SEX_AND_SMOKER,
+        BY_SEX_AND_SMOKER.replace("SUM(age) AS total", "MEDIAN(glucose) AS middle"),
         label="lists",
         minimum_cohort=10,
         minimum_hospitals=1,
         refuse={2: "policy-buyer"},
         dropped={4: "share-invalid"},
-    )
+    ).following
+    assert full is not None  # the second round
     bare = WORLD.ask(COUNT, label="few lists", publication="aggregate")
     return tuple(as_json(with_record(answer.bundle, answer.record)) for answer in (full, bare))
 

@@ -91,7 +91,7 @@ def test_memory_is_bounded_by_the_chunk() -> None:
 def test_the_last_chunk_may_be_shorter() -> None:
     commitment, blobs = committed([chunk(1, rows=2048), chunk(2)])
     assert commitment.rows == 2048
-    assert [blob.columns for blob in (blobs[0], blobs[-1])] == [512, 256]
+    assert [blob.columns for blob in (blobs[0], blobs[-1])] == [256, 128]
     with pytest.raises(ChunkInvalid):
         committed([chunk(1), chunk(2, rows=2048)])
 
@@ -128,9 +128,9 @@ def test_a_loaded_blob_is_checked() -> None:
 def test_the_shape_of_a_chunk() -> None:
     assert shape(1) == (1, 1)
     assert shape(2) == (2, 1)
-    assert shape(1 << 10) == (4, 1 << 8)
-    assert shape(1 << 14) == (4, 1 << 12)
-    assert shape(1 << 15) == (4, 1 << 13)
+    assert shape(1 << 10) == (8, 1 << 7)
+    assert shape(1 << 14) == (8, 1 << 11)
+    assert shape(1 << 16) == (8, 1 << 13)
     assert shape(1 << 20) == (1 << 7, 1 << 13)
     for rows in (0, -1, 3, 1 << 21, True, 1024.0):
         with pytest.raises(ChunkInvalid):
