@@ -81,7 +81,8 @@ def test_groups_have_histograms_of_their_own() -> None:
         own = None if pd.isna(sex) else sex
         lows = sorted({low for (s, w, low) in found if (s, w) == (own, ward) and low is not None})
         counts = [found[own, ward, low] for low in lows]
-        assert counts == np.histogram(part.age.dropna().astype(float), [*(float(str(low)) for low in lows), np.inf])[0].tolist()
+        edges = [*(float(str(low)) for low in lows), np.inf]
+        assert counts == np.histogram(part.age.dropna().astype(float), edges)[0].tolist()
     assert sum(count for count in found.values() if isinstance(count, int)) == len(ROWS)
 
 

@@ -48,9 +48,7 @@ def test_quantiles_of_every_column_are_those_of_duckdb(column: str, rest: str) -
     outputs += f", QUANTILE_CONT({column}, 0.07) AS e, QUANTILE({column}, 0) AS f, QUANTILE({column}, 1) AS g"
     sql = f"SELECT {outputs} FROM patients {rest}"
     (found,), (expected,) = pool().ask(sql).rows, duck(sql)
-    assert [float(str(value)) for value in found] == pytest.approx(
-        [float(value) for value in expected], rel=1e-12
-    )
+    assert [float(str(value)) for value in found] == pytest.approx([float(value) for value in expected], rel=1e-12)
 
 
 def test_groups_are_searched_apart() -> None:
