@@ -25,11 +25,11 @@ from proofward import connect
 
 client = connect("https://hub.example.org", trust="trust.toml", purpose="research")
 result = client.ttest("bmi", by="sex", where="age >= 18", dataset="survey")
-print(result.summary())        # tables with intervals and p-values, notes, who took part, how far it is proven
-result.plot()                  # the usual chart (pip install 'proofward[plot]')
-result.to_pandas("groups")     # a further table (pip install 'proofward[pandas]')
-print(client.sql.ttest("bmi", by="sex"))                      # the SQL of any method
-client.explain(client.sql.ttest("bmi", by="sex"))             # what it would reveal, and who would answer
+print(result.summary())  # tables with intervals and p-values, notes, who took part, how far it is proven
+result.plot()  # the usual chart (pip install 'proofward[plot]')
+result.to_pandas("groups")  # a further table (pip install 'proofward[pandas]')
+print(client.sql.ttest("bmi", by="sex"))  # the SQL of any method
+client.explain(client.sql.ttest("bmi", by="sex"))  # what it would reveal, and who would answer
 ```
 
 Every method takes `where=`, a condition as after SQL's WHERE, `dataset=` and `purpose=`. Rows with NULL in a column of an
