@@ -43,7 +43,7 @@ def _earlier(examination: Examination, number: int, bundle: Bundle) -> Statement
     """The statement of an earlier round, after all checks of its own."""
     nested = examination.nested(bundle.encoded, examination.of(contents).datasets)
     try:
-        for step in _EARLIER_STEPS:
+        for step in (*ROUND_STEPS, own_result):
             nested.of(step)
     except VerificationFailed as error:
         kind = Missing if error.undecided else Refused
@@ -72,7 +72,8 @@ def own_result(examination: Examination) -> ResultTable:
     return table
 
 
-_EARLIER_STEPS: Final[tuple[Check[Any], ...]] = (
+# Steps 1 to 15, which every round has: one list, so that no check of a last round can be missing for an earlier one.
+ROUND_STEPS: Final[tuple[Check[Any], ...]] = (
     form,
     consortium,
     statement,
@@ -88,5 +89,4 @@ _EARLIER_STEPS: Final[tuple[Check[Any], ...]] = (
     freeze,
     disclosure,
     aggregate,
-    own_result,
 )

@@ -18,7 +18,7 @@ from attestation.checks_identity import consortium, form, parameters, signatures
 from attestation.checks_outcome import aggregate, disclosure, freeze
 from attestation.checks_proof import admission, contributions, proofs
 from attestation.checks_query import datasets, offer, participants, plan
-from attestation.checks_result import result
+from attestation.checks_result import ROUND_STEPS, result
 from attestation.trust import Trust
 from circuits.result import ResultTable
 from protocol.consortium import Consortium, Member
@@ -135,22 +135,4 @@ def conclude(examination: Examination) -> VerifiedAttestation:
 
 
 # The same steps for an audit, which shows all of them.
-STEPS: Final[tuple[Check[Any], ...]] = (
-    form,
-    consortium,
-    statement,
-    parameters,
-    signatures,
-    offer,
-    participants,
-    datasets,
-    admission,
-    plan,
-    contributions,
-    proofs,
-    freeze,
-    disclosure,
-    aggregate,
-    result,
-    record,
-)
+STEPS: Final[tuple[Check[Any], ...]] = (*ROUND_STEPS, result, record)
