@@ -5,6 +5,7 @@ Nothing in a later offer is chosen by the hub. Specification: docs/spec/08-attes
 
 from attestation.bundle import MAX_BUNDLE_BYTES
 from attestation.sign import recover_signer
+from attestation.statement import visible_cells
 from circuits.errors import RoundsInvalid
 from circuits.offered import plan_of
 from circuits.plan import Opened, Plan, next_round
@@ -37,8 +38,8 @@ def next_offer(statement: Statement, plan: Plan) -> Offer | None:
         RoundsInvalid: the statement's cells are not those of its offer's plan.
     """
     offer, done = statement.predicate.offer, earlier_round(statement)
-    cells = tuple(None if cell is None else int(cell) for cell in done.cells)
-    following_plan = next_round(plan, Opened(cells, done.minimum_cohort))
+    opened = Opened(tuple(visible_cells(statement.predicate.aggregate)), done.minimum_cohort)
+    following_plan = next_round(plan, opened)
     if following_plan is None:
         return None
     following = {

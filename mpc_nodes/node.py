@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from attestation.rounds import check_continues
 from circuits.encode import RowSource
 from circuits.schema import Schema
 from mpc_nodes import access_log
@@ -122,7 +123,7 @@ class Node:
         verdict_: decision.Consent | ProofwardError
         try:
             offered = self._read(offer)
-            decision.check_history(identity, offered, request.earlier)
+            check_continues(identity.consortium, offer, request.earlier, offered.schema)
             keys = decision.new_keys(identity.consortium, self._entropy)
             verdict_ = self._consent(offered)
         except ProofwardError as error:

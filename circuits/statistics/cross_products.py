@@ -95,11 +95,6 @@ def count_rows(answer: Answer) -> int:
     return rows
 
 
-def numeric_shapes(columns: Iterable[NumericColumn]) -> tuple[Shape, ...]:
-    """A shape for each column."""
-    return tuple(Shape((column,)) for column in columns)
-
-
 def _small(categorical: Sequence[str]) -> list[str]:
     """Which table of categories is withheld: opened whole or not at all, it does not show which of its cells is small."""
     if not categorical:

@@ -8,7 +8,6 @@ Specification: docs/spec/06-rounds.md, "Decision".
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from attestation.rounds import check_continues
 from circuits.offered import plan_of
 from circuits.schema import Schema
 from mpc_nodes.errors import ConsortiumDiffers, OfferExpired, OfferPlanDiffers, OfferSchemaDiffers, RoundInputsInvalid
@@ -19,7 +18,6 @@ from protocol.consortium import Consortium
 from protocol.errors import ProofwardError
 from protocol.messages import Decision, LogHead, Round, SignedMessage
 from protocol.query import Offer
-from protocol.statement import Attested
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,6 @@ def read_offer(offer: Offer, schema: Schema) -> Offered:
     if plan.hash != offer.plan_hash:
         raise OfferPlanDiffers("the SQL of the offer does not compile to the plan that the offer names")
     return Offered(offer=offer, schema=schema, plan=plan)
-
-
-def check_history(identity: Identity, offered: Offered, attested: Attested | None) -> None:
-    """Check that a later round follows from the earlier ones. Raises RoundsInvalid."""
-    check_continues(identity.consortium, offered.offer, attested, offered.schema)
 
 
 def new_keys(consortium: Consortium, entropy: Callable[[int], bytes]) -> OneTimeKeys:
